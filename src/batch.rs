@@ -1,0 +1,162 @@
+//! Rendered records, and the runs of them that respect a destination's limits.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::event::EventId;
+
+/// What one request or message may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Records per parcel, at least 1.
+    pub records: usize,
+    /// Bytes of records per parcel. One record larger than this still travels, alone: the destination decides.
+    pub bytes: usize,
+}
+
+impl Limits {
+    /// One record per parcel.
+    pub const SINGLE: Self = Self { records: 1, bytes: usize::MAX };
+}
+
+/// One destination's records: a single buffer, and where each record lies in it.
+#[derive(Clone, Debug, Default)]
+pub struct Rendered {
+    /// Every record, one after another.
+    pub buffer: Bytes,
+    /// Each record's place, in order.
+    pub spans: Vec<Span>,
+}
+
+/// One rendered record.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// First byte in the buffer.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// The event it was rendered from.
+    pub id: EventId,
+}
+
+/// A run of adjacent records, handed to [`crate::destinations::Destination::pack`].
+#[derive(Clone, Copy, Debug)]
+pub struct Records<'a> {
+    buffer: &'a Bytes,
+    spans: &'a [Span],
+}
+
+impl<'a> Records<'a> {
+    /// The run of these spans, which must lie one after another in `buffer`.
+    #[must_use]
+    pub fn new(buffer: &'a Bytes, spans: &'a [Span]) -> Self {
+        Self { buffer, spans }
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// Each record with its event id.
+    pub fn iter(&self) -> impl Iterator<Item = (EventId, &'a [u8])> + use<'a> {
+        let buffer = self.buffer;
+        self.spans.iter().map(move |span| (span.id, &buffer[span.start..span.end]))
+    }
+
+    /// The records as they lie in the buffer, without a copy: for destinations whose records end in their own separator.
+    #[must_use]
+    pub fn joined(&self) -> Bytes {
+        match (self.spans.first(), self.spans.last()) {
+            (Some(first), Some(last)) => self.buffer.slice(first.start..last.end),
+            _ => Bytes::new(),
+        }
+    }
+
+    /// The records as separate frames, without a copy.
+    #[must_use]
+    pub fn frames(&self) -> Frames {
+        Frames { buffer: self.buffer.clone(), ranges: self.spans.iter().map(|span| span.start..span.end).collect() }
+    }
+}
+
+/// Byte strings that share one buffer.
+#[derive(Clone, Debug, Default)]
+pub struct Frames {
+    buffer: Bytes,
+    ranges: Vec<Range<usize>>,
+}
+
+impl Frames {
+    /// Each frame.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.ranges.iter().map(|range| &self.buffer[range.clone()])
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ranges.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+}
+
+/// Cuts `spans` into the longest runs that respect `limits`, in order. Every run holds at least one record.
+#[must_use]
+pub fn cut(spans: &[Span], limits: Limits) -> Vec<Range<usize>> {
+    let mut runs = Vec::new();
+    let mut start = 0;
+    for end in 1..=spans.len() {
+        let full = end == spans.len()
+            || end - start >= limits.records.max(1)
+            || spans[end].end - spans[start].start > limits.bytes;
+        if full {
+            runs.push(start..end);
+            start = end;
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spans(lengths: &[usize]) -> Vec<Span> {
+        let mut at = 0;
+        lengths
+            .iter()
+            .map(|length| {
+                let start = at;
+                at += length;
+                Span { start, end: at, id: EventId::of(b"x") }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn runs_respect_records_and_bytes() {
+        let limits = Limits { records: 3, bytes: 10 };
+        assert_eq!(cut(&spans(&[4, 4, 4]), limits), [0..2, 2..3]);
+        assert_eq!(cut(&spans(&[1, 1, 1, 1]), limits), [0..3, 3..4]);
+        assert_eq!(cut(&[], limits), Vec::<Range<usize>>::new());
+    }
+
+    #[test]
+    fn a_record_over_the_limit_travels_alone() {
+        assert_eq!(cut(&spans(&[4, 99, 4]), Limits { records: 10, bytes: 10 }), [0..1, 1..2, 2..3]);
+    }
+}

@@ -1,0 +1,50 @@
+//! Delivery: one destination's run of records. Parcels go to the courier, its replies become verdicts, verdicts become fates.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::parcel::{Parcel, Reply};
+
+/// The only door to the outside: one real (`courier.rs`), scripted ones in tests.
+#[async_trait]
+pub trait Courier: std::fmt::Debug + Send + Sync {
+    /// Sends one parcel and waits for its reply until `deadline`. Never panics; what goes wrong is a [`Reply::Failed`].
+    async fn send(&self, parcel: &Parcel, deadline: Instant) -> Reply;
+}
+
+/// What became of one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// The destination acknowledged it.
+    Delivered,
+    /// To be parked: send again later.
+    Parked {
+        /// Why.
+        reason: String,
+        /// Not before, where the destination said so.
+        not_before: Option<Timestamp>,
+    },
+    /// To be buried: the destination will never take it.
+    Dead {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// One opened destination with what delivery to it needs.
+#[derive(Debug)]
+pub struct Outlet {
+    /// The instance's name: `soc-syslog`.
+    pub name: String,
+    /// The destination.
+    pub destination: Box<dyn crate::destinations::Destination>,
+    /// The way to it.
+    pub courier: Box<dyn Courier>,
+    /// Remembers whether it was unwell lately.
+    pub breaker: breaker::Breaker,
+}
+
+pub mod breaker;
+pub mod courier;
+pub mod retry;

@@ -1,0 +1,93 @@
+//! The catalogue of destinations, and the contract that each of them keeps.
+//!
+//! To add a destination: one folder, its `mod` line, its [`CATALOG`] line.
+
+mod arcsight;
+mod qradar;
+mod splunk;
+mod syslog;
+mod webhook;
+
+/// Every kind of destination, in the order of the documentation.
+pub const CATALOG: &[Kind] = &[splunk::KIND, qradar::KIND, arcsight::KIND, syslog::KIND, webhook::KIND];
+
+use std::fmt;
+
+use crate::batch::{Limits, Records};
+use crate::event::Event;
+use crate::parcel::{Parcel, Reply, Verdict};
+use crate::settings::{Section, Setting, SettingsError};
+use crate::transport::Transport;
+
+/// What the rest of the program knows about one kind of destination.
+#[derive(Debug)]
+pub struct Kind {
+    /// Folder, default instance name, log field: `splunk`.
+    pub name: &'static str,
+    /// README row: `Splunk HTTP Event Collector`.
+    pub title: &'static str,
+    /// What arrives there, in a few words, for the README's table.
+    pub arrives: &'static str,
+    /// The only settings it may read, besides those that every destination has: its own, then its transport's.
+    pub settings: &'static [&'static [Setting]],
+    /// Checks the settings and opens the destination; every fault at once.
+    pub open: fn(&Section<'_>) -> Result<Box<dyn Destination>, SettingsError>,
+    /// How `defender-relay local` plays the other side when there are no settings.
+    pub rehearsal: Rehearsal,
+}
+
+/// Settings and replies for a local run without any account.
+#[derive(Debug)]
+pub struct Rehearsal {
+    /// Setting key and value. `{http}` stands for the loopback HTTP receiver's base URL (`http://127.0.0.1:port`), `{tcp}` and `{tls}`
+    /// for the `host:port` of the loopback syslog receivers, `{ca}` for the path of the CA certificate that signed the latter.
+    pub settings: &'static [(&'static str, &'static str)],
+    /// What the HTTP receiver answers, by path prefix: (path, status, JSON body).
+    pub replies: &'static [(&'static str, u16, &'static str)],
+}
+
+/// A configured destination. Everything here is pure: nothing here can send, wait, or read a clock.
+pub trait Destination: fmt::Debug + Send + Sync {
+    /// How parcels travel: address, TLS, time-outs. Inert data for the courier.
+    fn transport(&self) -> &Transport;
+
+    /// What one parcel may hold.
+    fn limits(&self) -> Limits;
+
+    /// Appends one record to `out`. Records of a run lie one after another: a format that needs a separator ends each record
+    /// with it.
+    ///
+    /// # Errors
+    /// When this event can never be expressed here; it is then dead-lettered with the reason. `out` may hold a partial record.
+    fn render(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), RenderError>;
+
+    /// Makes one message of one run. Never called with an empty run.
+    fn pack(&self, records: Records<'_>) -> Parcel;
+
+    /// Decides what a reply to `sent` means. `records` is how many records the run held.
+    fn judge(&self, sent: &Parcel, reply: &Reply, records: usize) -> Verdict {
+        let _ = (sent, records);
+        Verdict::by_status(reply)
+    }
+
+    /// A harmless connectivity check, and what it proves in words; its reply is judged by [`Destination::judge`] with 0 records.
+    fn probe(&self) -> Option<Parcel> {
+        None
+    }
+
+    /// Faults that are allowed but worth a word at start, such as UDP or an unencrypted transport.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Why an event can never be expressed for a destination.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RenderError(pub String);
+
+/// The kind of that name.
+#[must_use]
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    CATALOG.iter().find(|kind| kind.name == name)
+}

@@ -1,0 +1,14 @@
+//! Stub, replaced soon.
+
+use super::{Kind, Rehearsal};
+use crate::settings::SettingsError;
+
+/// Stub.
+pub const KIND: Kind = Kind {
+    name: "qradar",
+    title: "qradar",
+    arrives: "",
+    settings: &[],
+    open: |_| Err(SettingsError::default()),
+    rehearsal: Rehearsal { settings: &[], replies: &[] },
+};

@@ -1,0 +1,1 @@
+//! Wire text that several destinations share; pure.

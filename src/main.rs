@@ -1,0 +1,3 @@
+//! The `defender-relay` program.
+
+fn main() {}
