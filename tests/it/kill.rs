@@ -5,9 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use proptest::test_runner::{RngAlgorithm, TestRng};
-use rand::RngCore as _;
-
 use crate::support::handler::{Handler, alert, letters};
 use crate::support::sink::{Answer, HttpSink};
 
@@ -46,8 +43,7 @@ async fn no_event_is_unaccounted_for_when_the_handler_is_killed_at_any_moment() 
     ]
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
     .into();
-    let seed = [7; 32];
-    let mut random = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+    let mut random = fastrand::Rng::with_seed(7);
     let mut ids = BTreeSet::new();
     let mut kills = 0;
     let mut handler = Handler::start(&settings).await;
@@ -57,8 +53,8 @@ async fn no_event_is_unaccounted_for_when_the_handler_is_killed_at_any_moment() 
         ids.extend(batch_ids);
         // As the host: the same batch again until it is answered 200.
         loop {
-            let answer = if kills < KILLS && random.next_u32() % 2 == 0 {
-                let moment = Duration::from_micros(u64::from(random.next_u32() % 40_000));
+            let answer = if kills < KILLS && random.bool() {
+                let moment = Duration::from_micros(random.u64(0..40_000));
                 tokio::select! {
                     answer = handler.alerts(&bodies) => answer,
                     () = tokio::time::sleep(moment) => None,
