@@ -208,3 +208,126 @@ impl Source {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use azure_core::credentials::TokenRequestOptions;
+
+    use super::*;
+
+    /// Answers each request with the next token's life in seconds; after the last one, with an error.
+    #[derive(Debug)]
+    struct Fake {
+        lives: Vec<u64>,
+        asked: AtomicUsize,
+    }
+
+    #[async_trait::async_trait]
+    impl TokenCredential for Fake {
+        async fn get_token(
+            &self,
+            scopes: &[&str],
+            _: Option<TokenRequestOptions<'_>>,
+        ) -> azure_core::Result<AccessToken> {
+            tokio::task::yield_now().await;
+            let turn = self.asked.fetch_add(1, Ordering::SeqCst);
+            match self.lives.get(turn) {
+                Some(&u64::MAX) => std::future::pending().await,
+                Some(life) => {
+                    let expires_on = OffsetDateTime::now_utc() + Duration::from_secs(*life);
+                    Ok(AccessToken::new(format!("{turn} for {}", scopes[0]), expires_on))
+                }
+                None => Err(azure_core::Error::with_message(azure_core::error::ErrorKind::Credential, "no\nluck")),
+            }
+        }
+    }
+
+    fn fake(lives: &[u64]) -> (Arc<Fake>, Identity) {
+        let fake = Arc::new(Fake { lives: lives.to_vec(), asked: AtomicUsize::new(0) });
+        (Arc::clone(&fake), Identity::of(fake))
+    }
+
+    async fn text(identity: &Identity, scope: &str) -> Result<String, String> {
+        identity.token(scope).await.map(|token| token.expose().to_owned()).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_good_token_is_fetched_once_per_scope() {
+        let (fake, identity) = fake(&[3600, 3600]);
+        let many = futures::future::join_all((0..10).map(|_| text(&identity, "a"))).await;
+        assert_eq!(many, vec![Ok("0 for a".to_owned()); 10]);
+        assert_eq!(text(&identity, "b").await.unwrap(), "1 for b");
+        assert_eq!(fake.asked.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_token_near_its_end_is_renewed() {
+        let (_, identity) = fake(&[200, 3600]);
+        assert_eq!(text(&identity, "a").await.unwrap(), "0 for a");
+        assert_eq!(text(&identity, "a").await.unwrap(), "1 for a");
+        assert_eq!(text(&identity, "a").await.unwrap(), "1 for a");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_that_cannot_be_renewed_serves_on_and_renewal_pauses() {
+        let (fake, identity) = fake(&[200]);
+        for _ in 0..5 {
+            assert_eq!(text(&identity, "a").await.unwrap(), "0 for a");
+        }
+        assert_eq!(fake.asked.load(Ordering::SeqCst), 2);
+        tokio::time::advance(PAUSE + Duration::from_secs(1)).await;
+        assert_eq!(text(&identity, "a").await.unwrap(), "0 for a");
+        assert_eq!(fake.asked.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test]
+    async fn a_token_about_to_expire_is_not_used() {
+        let (_, identity) = fake(&[30]);
+        assert_eq!(text(&identity, "a").await.unwrap(), "0 for a");
+        assert_eq!(text(&identity, "a").await.unwrap_err(), "no token for a by given credential: no luck");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_endpoint_costs_all_waiting_callers_one_patience() {
+        let (fake, identity) = fake(&[u64::MAX, 3600]);
+        let begun = Instant::now();
+        let many = futures::future::join_all((0..10).map(|_| text(&identity, "a"))).await;
+        assert_eq!(many, vec![Err("no token for a by given credential: no answer within 10 s".to_owned()); 10]);
+        assert_eq!((begun.elapsed(), fake.asked.load(Ordering::SeqCst)), (PATIENCE, 1));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert_eq!(text(&identity, "a").await.unwrap(), "1 for a");
+    }
+
+    #[test]
+    fn the_environment_chooses() {
+        let chosen = |pairs: &[(&str, &str)]| {
+            let values = Values::new(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+            Identity::choose(&values).to_string()
+        };
+        let principal = [("AZURE_TENANT_ID", "t"), ("AZURE_CLIENT_ID", "c"), ("AZURE_CLIENT_SECRET", "s")];
+        assert_eq!(chosen(&[]), "az login");
+        assert_eq!(chosen(&[("IDENTITY_ENDPOINT", "http://x")]), "system-assigned managed identity");
+        assert_eq!(
+            chosen(&[("IDENTITY_ENDPOINT", "http://x"), principal[0], principal[1], principal[2]]),
+            "user-assigned managed identity"
+        );
+        assert_eq!(chosen(&principal), "client secret");
+        assert_eq!(chosen(&principal[..2]), "az login");
+        assert_eq!(chosen(&[principal[1], ("AZURE_FEDERATED_TOKEN_FILE", "/f")]), "workload identity");
+    }
+
+    #[tokio::test]
+    async fn no_secret_prints() {
+        let (_, identity) = fake(&[3600]);
+        let token = text(&identity, "a").await.unwrap();
+        assert!(!format!("{identity:?}").contains(&token));
+        let values = Values::new([
+            ("AZURE_TENANT_ID".to_owned(), "t".to_owned()),
+            ("AZURE_CLIENT_ID".to_owned(), "c".to_owned()),
+            ("AZURE_CLIENT_SECRET".to_owned(), "hunter2".to_owned()),
+        ]);
+        assert!(!format!("{:?}", Identity::choose(&values)).contains("hunter2"));
+    }
+}
