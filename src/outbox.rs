@@ -293,12 +293,12 @@ async fn bounded<T>(
     match tokio::time::timeout(OPERATION, operation).await {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(error)) => Err(failure(doing, &error)),
-        Err(_) => Err(timed_out(doing)),
+        Err(_) => Err(timed_out(doing, OPERATION)),
     }
 }
 
-fn timed_out(doing: &'static str) -> OutboxError {
-    OutboxError::Store { doing, reason: format!("no answer within {} s", OPERATION.as_secs()) }
+fn timed_out(doing: &'static str, after: Duration) -> OutboxError {
+    OutboxError::Store { doing, reason: format!("no answer within {} s", after.as_secs()) }
 }
 
 fn failure(doing: &'static str, error: &object_store::Error) -> OutboxError {

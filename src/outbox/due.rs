@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::name::{Key, Shelf};
-use super::{CONCURRENCY, Letter, Outbox, OutboxError, SCAN, failure};
+use super::{CONCURRENCY, Letter, Outbox, OutboxError, SCAN, failure, timed_out};
 
 /// Bodies handed out by one call, in bytes; at least one letter is.
 const DUE_BYTES: u64 = 32 << 20;
@@ -30,7 +30,7 @@ impl Outbox {
     /// be read is passed over with a warning. A long scan ends after 30 s with what it found.
     ///
     /// # Errors
-    /// When the store fails before anything was found.
+    /// When the store fails, or the scan ends, before anything was found.
     pub async fn due(
         &self,
         destination: &str,
@@ -51,9 +51,15 @@ impl Outbox {
         let mut due = Vec::new();
         let mut bytes = 0;
         let mut fault = None;
-        while due.len() < limit
-            && let Ok(Some(next)) = tokio::time::timeout_at(deadline, scan.next()).await
-        {
+        while due.len() < limit {
+            let next = match tokio::time::timeout_at(deadline, scan.next()).await {
+                Ok(Some(next)) => next,
+                Ok(None) => break,
+                Err(_) => {
+                    fault = Some(timed_out("listing letters", SCAN));
+                    break;
+                }
+            };
             match next {
                 Ok((_, Ok(None))) => {}
                 Ok((meta, Ok(Some((key, letter))))) => match letter.not_before.filter(|time| *time > now) {
