@@ -48,3 +48,4 @@ pub struct Outlet {
 pub mod breaker;
 pub mod courier;
 pub mod retry;
+pub mod token;
