@@ -1,10 +1,12 @@
 //! The opened program: destinations, outbox, limits.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::deliver::breaker::Breaker;
 use crate::deliver::retry::RetryPolicy;
+use crate::deliver::token::Identity;
 use crate::deliver::{Outlet, courier};
 use crate::destinations::{self, Kind};
 use crate::outbox::{self, Outbox};
@@ -41,7 +43,7 @@ pub const DELIVERY_SETTINGS: &[Setting] = &[
 
 /// Settings that are not a destination's: section name and what it holds. The section `""` has no prefix.
 pub const SECTIONS: &[(&str, &[Setting])] =
-    &[("", GENERAL_SETTINGS), ("STATE", outbox::STATE_SETTINGS), ("DELIVERY", DELIVERY_SETTINGS)];
+    &[("", GENERAL_SETTINGS), ("STATE", outbox::SETTINGS), ("DELIVERY", DELIVERY_SETTINGS)];
 
 /// One configured destination.
 #[derive(Debug)]
@@ -90,7 +92,9 @@ impl App {
     pub fn open(values: &Values) -> Result<Self, SettingsError> {
         let mut faults = Vec::new();
         let instances = collect(open_destinations(values), &mut faults);
-        let outbox = collect(Outbox::open(values), &mut faults);
+        let state = Section::new("STATE", vec![outbox::SETTINGS], values);
+        let identity = Arc::new(Identity::choose(values));
+        let outbox = collect(Outbox::open(&state, &identity), &mut faults);
         let delivery = collect(open_delivery(values), &mut faults);
         match (instances, outbox, delivery) {
             (Some(instances), Some(outbox), Some(delivery)) => Ok(Self {
@@ -193,7 +197,13 @@ fn open_instance(name: &str, kind: &'static Kind, values: &Values) -> Result<Ins
     let route = Route::from_section(&section);
     let mut faults = Vec::new();
     let destination = collect((kind.open)(&section), &mut faults);
-    let courier = destination.as_ref().and_then(|destination| collect(courier::open(&section, destination.transport()), &mut faults));
+    let courier = destination.as_ref().and_then(|destination| match courier::open(destination.transport()) {
+        Ok(courier) => Some(courier),
+        Err(problems) => {
+            problems.iter().for_each(|(key, problem)| section.fault(key, problem));
+            None
+        }
+    });
     // The sections' faults come once: `open` has already reported those noted before it finished.
     if let Err(error) = section.finish(()) {
         faults.extend(error.faults);

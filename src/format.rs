@@ -1,1 +1,3 @@
 //! Wire text that several destinations share; pure.
+
+pub mod standard_webhooks;

@@ -13,7 +13,7 @@ use crate::deliver::{Fate, deliver};
 use crate::event::decode::{Decoded, Texts, Undecodable, decode};
 use crate::event::{Event, RecordKind};
 use crate::host::Bodies;
-use crate::outbox::{Letter, OutboxError, UNDECODABLE};
+use crate::outbox::{Letter, OutboxError, Stored, UNDECODABLE};
 use crate::telemetry::Count;
 
 /// A batch is handled in waves of at most about this many events and bytes, so that memory stays bounded whatever arrives.
@@ -94,7 +94,7 @@ impl App {
         let runs = self.instances.iter().map(|instance| self.send(instance, &decoded.events, received, deadline));
         let (counts, buried) = join(join_all(runs), self.outbox.bury_all(&strays)).await;
         let counts: Vec<(String, Count)> = counts.into_iter().collect::<Result<_, _>>()?;
-        buried?;
+        all_stored(buried)?;
         if !strays.is_empty() {
             tracing::warn!(
                 pieces = strays.len(),
@@ -145,7 +145,7 @@ impl App {
     ) -> Result<(String, Count), OutboxError> {
         let chosen: Vec<&Event<'_>> = events.iter().filter(|event| instance.route.takes(event)).collect();
         let (rendered, mut unfit) = render(instance, &chosen);
-        let fates = deliver(&instance.outlet, &rendered, &self.delivery.retry, deadline).await;
+        let fates = deliver(&instance.outlet, &rendered, &self.delivery.retry, deadline, Timestamp::now).await;
         let mut fates = fates.into_iter();
         let mut count = Count { filtered: (events.len() - chosen.len()) as u64, ..Count::default() };
         let (mut parked, mut dead) = (Vec::new(), Vec::new());
@@ -185,8 +185,13 @@ impl App {
             tracing::error!(destination, events = dead.len(), first_reason = first.reason, "burying events as dead letters");
         }
         let (parked, dead) = join(self.outbox.park_all(parked), self.outbox.bury_all(dead)).await;
-        parked.and(dead)
+        all_stored(parked).and(all_stored(dead))
     }
+}
+
+/// The first failure to store, if any: what is stored already is found again under its name when the batch is repeated.
+fn all_stored(results: Vec<Result<Stored, OutboxError>>) -> Result<(), OutboxError> {
+    results.into_iter().collect::<Result<Vec<_>, _>>().map(drop)
 }
 
 /// Unfit events of a rendering: their index, and why.

@@ -96,7 +96,7 @@ async fn send(
     }
     let events: Vec<_> = decoded.events.iter().collect();
     let (rendered, unfit) = render(instance, &events);
-    let mut sent = deliver(&instance.outlet, &rendered, &app.delivery.retry, deadline).await.into_iter();
+    let mut sent = deliver(&instance.outlet, &rendered, &app.delivery.retry, deadline, Timestamp::now).await.into_iter();
     let mut unfit = unfit.peekable();
     let mut fates: Vec<Option<Fate>> = vec![None; letters.len()];
     for (index, owner) in owners.into_iter().enumerate() {

@@ -7,7 +7,7 @@ use super::Failed;
 use crate::app::App;
 use crate::event::parse_time;
 use crate::host::{HttpAnswer, HttpRequest, Invocation, InvocationReply};
-use crate::outbox::ReplayFilter;
+use crate::outbox::Filter;
 
 /// Reads the filter from the request's JSON body, else its query, and replays. A request that is not understood is answered 400 and
 /// changes nothing.
@@ -18,8 +18,18 @@ pub(super) async fn run(app: &App, body: &[u8], now: Timestamp) -> Result<Invoca
         Err(problem) => return Ok(reply(400, json!({"error": problem}))),
     };
     let report = app.outbox.replay(&filter, now, dry_run).await.map_err(|error| Failed(error.to_string()))?;
-    tracing::info!(replayed = report.replayed, dry_run, "dead letters replayed");
-    Ok(reply(200, json!({"dry_run": dry_run, "replayed": report.replayed, "unreadable": report.unreadable})))
+    tracing::info!(matched = report.matched, replayed = report.replayed, dry_run, "dead letters replayed");
+    Ok(reply(
+        200,
+        json!({
+            "dry_run": dry_run,
+            "matched": report.matched,
+            "replayed": report.replayed,
+            "already_parked": report.already_parked,
+            "unreadable": report.unreadable.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "stopped": report.stopped.map(|error| error.to_string()),
+        }),
+    ))
 }
 
 fn reply(status: u16, body: Value) -> InvocationReply {
@@ -30,7 +40,7 @@ fn reply(status: u16, body: Value) -> InvocationReply {
     InvocationReply::http(HttpAnswer { status, body })
 }
 
-fn parse(request: &HttpRequest) -> Result<(ReplayFilter, bool), String> {
+fn parse(request: &HttpRequest) -> Result<(Filter, bool), String> {
     let mut wish: Map<String, Value> = request.query.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect();
     wish.remove("code"); // the function's access key
     wish.remove("clientId");
@@ -38,7 +48,7 @@ fn parse(request: &HttpRequest) -> Result<(ReplayFilter, bool), String> {
         let body: Map<String, Value> = serde_json::from_str(text).map_err(|_| "the body must be a JSON object")?;
         wish.extend(body);
     }
-    let mut filter = ReplayFilter::default();
+    let mut filter = Filter::default();
     let mut dry_run = false;
     for (key, value) in wish {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);

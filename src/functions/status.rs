@@ -12,7 +12,7 @@ use crate::outbox::UNDECODABLE;
 /// Reports as JSON. Counters are this process' own; `waiting` and `buried` are counts of the store, shared by all instances.
 pub(super) async fn run(app: &App) -> Result<InvocationReply, Failed> {
     let counts = app.outbox.counts().await.map_err(|error| Failed(error.to_string()))?;
-    let stored = |name: &str| counts.of(name);
+    let stored = |name: &str| counts.destinations.get(name).copied().unwrap_or_default();
     let destinations: Vec<Value> = app
         .instances
         .iter()
@@ -29,6 +29,8 @@ pub(super) async fn run(app: &App) -> Result<InvocationReply, Failed> {
                 "filtered": done.filtered,
                 "waiting": store.parked,
                 "buried": store.dead,
+                "oldest_waiting": store.oldest_parked.map(|time| time.to_string()),
+                "counts_cut": store.cut,
                 "breaker": instance.outlet.breaker.state().name(),
                 "last_failure": instance.outlet.breaker.last_reason(),
             })
@@ -46,6 +48,5 @@ pub(super) async fn run(app: &App) -> Result<InvocationReply, Failed> {
             "buried": stored(UNDECODABLE).dead,
         }),
     );
-    body.insert("counts_complete".into(), counts.complete.into());
     Ok(InvocationReply::http(HttpAnswer { status: 200, body }))
 }
