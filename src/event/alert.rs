@@ -121,7 +121,8 @@ impl<'a> Alert<'a> {
     /// Stub.
     #[must_use]
     pub fn extended_property(&self, key: &str) -> Option<Cow<'_, str>> {
-        let all: serde_json::Map<String, serde_json::Value> = serde_json::from_str(self.extended_properties?.get()).ok()?;
+        let all: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(self.extended_properties?.get()).ok()?;
         all.get(key)?.as_str().map(|text| Cow::Owned(text.to_owned()))
     }
 
