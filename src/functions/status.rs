@@ -31,7 +31,7 @@ pub(super) async fn run(app: &App) -> Result<InvocationReply, Failed> {
                 "buried": store.dead,
                 "oldest_waiting": store.oldest_parked.map(|time| time.to_string()),
                 "counts_cut": store.cut,
-                "breaker": instance.outlet.breaker.state().name(),
+                "breaker": instance.outlet.breaker.state().to_string(),
                 "last_failure": instance.outlet.breaker.last_reason(),
             })
         })
