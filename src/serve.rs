@@ -98,8 +98,8 @@ async fn invoke(State(service): State<Service>, Path(function): Path<String>, re
     if !ROUTES.contains(&function.as_str()) {
         return (StatusCode::NOT_FOUND, format!("no such function; there are {}", ROUTES.join(", "))).into_response();
     }
-    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let invocation_id = header("x-azure-functions-invocationid");
+    let invocation_id = request.headers().get("x-azure-functions-invocationid");
+    let invocation_id = invocation_id.and_then(|value| value.to_str().ok()).map(str::to_owned);
     let app = match service {
         Service::Ready(app) => app,
         Service::Faulty(faults) => {

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 /// `count` distinct alerts as compact JSON.
-pub fn alerts(count: usize) -> Vec<Vec<u8>> {
+pub(crate) fn alerts(count: usize) -> Vec<Vec<u8>> {
     let mut random = fastrand::Rng::with_seed(20_261_122);
     (0..count).map(|number| alert(number, &mut random).to_string().into_bytes()).collect()
 }
 
 /// The invocation that brings these event bodies, as the host writes it with `dataType: binary`.
-pub fn invocation(bodies: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn invocation(bodies: &[Vec<u8>]) -> Vec<u8> {
     let events: Vec<String> = bodies.iter().map(|body| base64_simd::STANDARD.encode_to_string(body)).collect();
     let enqueued = vec!["2026-11-20T10:00:00.48"; bodies.len()];
     let sequence: Vec<usize> = (0..bodies.len()).collect();
@@ -78,7 +78,7 @@ fn alert(number: usize, random: &mut fastrand::Rng) -> Value {
     ]);
     let link = json!({"displayValue": "View suspicious activity", "kind": "Link",
         "value": format!("https://portal.azure.com/#blade/Microsoft_Azure_Security/AlertBlade/alertId/{id}")});
-    json!({
+    let mut alert = json!({
         "VendorName": "Microsoft", "AlertType": alert_type, "StartTimeUtc": "2026-11-20T09:00:00.1237341Z",
         "EndTimeUtc": "2026-11-20T09:07:30.4440000Z", "ProcessingEndTime": "2026-11-20T09:15:00.1231187Z",
         "TimeGenerated": "2026-11-20T09:15:01.1230000Z", "ProductName": "Microsoft Defender for Cloud",
@@ -88,7 +88,9 @@ fn alert(number: usize, random: &mut fastrand::Rng) -> Value {
         "Description": words(random, 30), "AzureResourceId": resource, "AzureResourceSubscriptionId": subscription,
         "AzureResourceTenantId": guid(random), "WorkspaceId": guid(random),
         "AlertUri": format!("https://portal.azure.com/#blade/Microsoft_Azure_Security_AzureDefenderForData/AlertBlade/alertId/{id}/subscriptionId/{subscription}/resourceGroup/rg-prod/referencedFrom/alertDeepLink/location/westeurope"),
-        "Entities": entities,
+        "Entities": entities
+    });
+    let more = json!({
         "ExtendedLinks": [{"Category": null, "Label": "alert_reference", "Href": "https://aka.ms/mdc-alerts", "Type": "webLink"}],
         "ResourceIdentifiers": [
             {"$id": "1", "AzureResourceId": resource, "Type": "AzureResource", "AzureResourceTenantId": guid(random)},
@@ -103,5 +105,8 @@ fn alert(number: usize, random: &mut fastrand::Rng) -> Value {
             "ReportingSystem": "Azure", "OccuringDatacenter": "westeurope",
             "Number of failed authentication attempts to host": "512", "Time Zone": "UTC+01:00 – Zürich"},
         "Techniques": ["T1059.001", "T1110"], "SubTechniques": [], "AlertStatus": "Active"
-    })
+    });
+    let (Value::Object(members), Value::Object(more)) = (&mut alert, more) else { unreachable!() };
+    members.extend(more);
+    alert
 }

@@ -334,11 +334,9 @@ async fn a_slow_destination_costs_at_most_the_budget() {
     let (bodies, ids) = hundred();
     let hanging = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap(); // accepts by the kernel, never answers
     let url = format!("http://{}", hanging.local_addr().unwrap());
-    let row = tokio::time::timeout(
-        Duration::from_secs(60),
-        Row::run_with(&bodies, script(|_| Answer::Take), &[("SPLUNK__URL", &url), ("DELIVERY__BUDGET", "2s")]),
-    );
-    let row = row.await.expect("the invocation ends by its budget");
+    let settings = [("SPLUNK__URL", url.as_str()), ("DELIVERY__BUDGET", "2s")];
+    let row = Row::run_with(&bodies, script(|_| Answer::Take), &settings);
+    let row = tokio::time::timeout(Duration::from_secs(60), row).await.expect("the invocation ends by its budget");
     row.account_everywhere(&ids);
     assert_eq!(row.letters("parked", "splunk").len(), 100);
     assert_eq!([row.delivered("webhook", &ids), row.delivered("qradar", &ids)], [100, 100]);
