@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::Failed;
 use crate::app::{App, Instance};
+use crate::deliver::breaker::Circuit;
 use crate::deliver::{Fate, deliver};
 use crate::event::decode::{Decoded, Texts, decode};
 use crate::host::{Bodies, InvocationReply};
@@ -17,6 +18,9 @@ use crate::telemetry::Count;
 
 /// Letters that are read and sent together.
 const HANDFUL: usize = 256;
+
+/// Failures after which a letter is sent alone.
+const FAILED_OFTEN: u32 = 3;
 
 /// First and longest delay between redeliveries of one letter; the delay doubles.
 const DELAY: Duration = Duration::from_secs(60);
@@ -56,7 +60,7 @@ async fn redeliver_to(app: &App, name: &str, now: Timestamp, deadline: Instant) 
             app.outbox.bury_parked(&key, &Letter { reason, ..letter }).await?;
         }
         let count = match (app.instance(name), name) {
-            (Some(instance), _) => send(app, instance, &fresh, now, deadline).await?,
+            (Some(instance), _) => send_all(app, instance, &fresh, now, deadline).await?,
             (None, UNDECODABLE) => again_from_the_start(app, &fresh).await?,
             (None, _) => {
                 tracing::warn!(destination = name, "events are parked for a destination that is not configured any more");
@@ -68,7 +72,7 @@ async fn redeliver_to(app: &App, name: &str, now: Timestamp, deadline: Instant) 
         sum.parked += count.parked;
         sum.dead += count.dead;
         if count.parked > 0 {
-            break; // the destination is unwell: the next tick tries again
+            break; // the destination is unwell, or was: the next tick goes on
         }
     }
     Ok(sum)
@@ -76,6 +80,30 @@ async fn redeliver_to(app: &App, name: &str, now: Timestamp, deadline: Instant) 
 
 fn expired(app: &App, letter: &Letter, now: Timestamp) -> bool {
     now.duration_since(letter.first_failed).unsigned_abs() > app.delivery.max_age && now > letter.first_failed
+}
+
+/// Sends letters that failed before only once or twice together. Those that failed more often go alone: one record that makes a
+/// destination fail must not hold its neighbours back for ever.
+async fn send_all(
+    app: &App,
+    instance: &Instance,
+    letters: &[(Key, Letter)],
+    now: Timestamp,
+    deadline: Instant,
+) -> Result<Count, OutboxError> {
+    let often = |letter: &Letter| letter.attempts >= FAILED_OFTEN;
+    let (alone, together): (Vec<_>, Vec<_>) = letters.iter().cloned().partition(|(_, letter)| often(letter));
+    let mut sum = Count::default();
+    for handful in std::iter::once(&together[..]).chain(alone.chunks(1)).filter(|handful| !handful.is_empty()) {
+        let count = send(app, instance, handful, now, deadline).await?;
+        sum.delivered += count.delivered;
+        sum.parked += count.parked;
+        sum.dead += count.dead;
+        if instance.outlet.breaker.state() != Circuit::Closed || Instant::now() >= deadline {
+            break;
+        }
+    }
+    Ok(sum)
 }
 
 /// Sends letters to their destination, and settles each by its fate.
