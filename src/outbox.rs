@@ -178,7 +178,8 @@ impl Outbox {
         self.remove(key).await
     }
 
-    /// Writes a parked letter anew in its place, with what changed: attempts, `not_before`, reason.
+    /// Writes a parked letter anew in its place, with what changed: attempts, `not_before`, reason. Should somebody have settled it
+    /// meanwhile, it is parked again and delivered twice.
     ///
     /// # Errors
     /// When the store fails; the letter is then as it was.

@@ -18,12 +18,14 @@ use super::{CONCURRENCY, Letter, Outbox, OutboxError, SCAN, failure, timed_out};
 const DUE_BYTES: u64 = 32 << 20;
 
 impl Outbox {
-    /// Names of the destinations that may have parked letters.
+    /// Names of the destinations that may have parked letters. A folder that no destination can have is passed over.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn destinations_with_parked(&self) -> Result<Vec<String>, OutboxError> {
-        self.destinations_on(Shelf::Parked).await
+        let mut names = self.destinations_on(Shelf::Parked).await?;
+        names.retain(|name| Shelf::Parked.folder(name).is_ok());
+        Ok(names)
     }
 
     /// At most `limit` parked letters of a destination, and at most 32 MiB of them, that may be sent at `now`; oldest first. What cannot

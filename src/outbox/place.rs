@@ -64,6 +64,7 @@ fn store(place: Place, identity: &Arc<Identity>) -> Result<Arc<dyn ObjectStore>,
             Ok(Arc::new(store.with_fsync(true).with_automatic_cleanup(true)))
         }
         Place::Blob { endpoint, account, container, prefix, emulator } => {
+            let plain = endpoint.starts_with("http:");
             let builder = MicrosoftAzureBuilder::new()
                 .with_endpoint(endpoint)
                 .with_account(account)
@@ -72,7 +73,7 @@ fn store(place: Place, identity: &Arc<Identity>) -> Result<Arc<dyn ObjectStore>,
                     ClientOptions::new()
                         .with_connect_timeout(Duration::from_secs(5))
                         .with_timeout(Duration::from_secs(10))
-                        .with_allow_http(emulator),
+                        .with_allow_http(plain),
                 )
                 .with_retry(RetryConfig {
                     backoff: BackoffConfig {
@@ -169,7 +170,62 @@ impl CredentialProvider for StorageToken {
 
 #[cfg(test)]
 mod tests {
+    use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+    use azure_core::time::OffsetDateTime;
+    use object_store::{PutMode, PutOptions};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
+
+    #[derive(Debug)]
+    struct Echo;
+
+    #[async_trait]
+    impl TokenCredential for Echo {
+        async fn get_token(
+            &self,
+            scopes: &[&str],
+            _: Option<TokenRequestOptions<'_>>,
+        ) -> azure_core::Result<AccessToken> {
+            Ok(AccessToken::new(
+                format!("token-for:{}", scopes[0]),
+                OffsetDateTime::now_utc() + Duration::from_secs(3600),
+            ))
+        }
+    }
+
+    #[tokio::test]
+    async fn azure_sees_the_apps_identity_and_a_put_if_absent() {
+        let azure = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let place = Place::Blob {
+            endpoint: format!("http://{}", azure.local_addr().unwrap()),
+            account: "relay".into(),
+            container: "letters".into(),
+            prefix: Path::from("a"),
+            emulator: false,
+        };
+        let answer = async {
+            let (mut connection, _) = azure.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"hello") {
+                connection.read_buf(&mut request).await.unwrap();
+            }
+            connection.write_all(b"HTTP/1.1 201 Created\r\netag: \"1\"\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            String::from_utf8(request).unwrap()
+        };
+        let store = store(place, &Arc::new(Identity::of(Arc::new(Echo)))).unwrap();
+        let path = Path::from("parked/x.json");
+        let put = store.put_opts(&path, "hello".into(), PutOptions::from(PutMode::Create));
+        let (put, request) = tokio::join!(put, answer);
+        put.unwrap();
+        assert!(request.starts_with("PUT /letters/a/parked/x.json HTTP/1.1\r\n"), "{request}");
+        assert!(
+            request.contains("\r\nauthorization: Bearer token-for:https://storage.azure.com/.default\r\n"),
+            "{request}"
+        );
+        assert!(request.contains("\r\nif-none-match: *\r\n"), "{request}");
+        assert!(!format!("{store:?}").contains("token-for"));
+    }
 
     #[test]
     fn places_are_told_apart() {
