@@ -158,7 +158,8 @@ pub fn open_destinations(values: &Values) -> Result<Vec<Instance>, SettingsError
     for entry in section.string("DESTINATIONS").split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
         let (name, kind_name) = entry.split_once('=').map_or((entry, entry), |(name, kind)| (name.trim(), kind.trim()));
         if !is_legal_name(name) {
-            let problem = format!("{name:?} is no legal name: letters, digits, `-` and `_`, at most 40, beginning with a letter");
+            let problem =
+                format!("{name:?} is no legal name: lower-case letters, digits, `-` and `_`, at most 40, beginning with a letter");
             section.fault("DESTINATIONS", &problem);
             continue;
         }
@@ -186,8 +187,8 @@ pub fn open_destinations(values: &Values) -> Result<Vec<Instance>, SettingsError
 /// A name becomes a folder in the store, a prefix of settings and a log field.
 fn is_legal_name(name: &str) -> bool {
     name.len() <= 40
-        && name.starts_with(|first: char| first.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-' | '_'))
 }
 
 fn open_instance(name: &str, kind: &'static Kind, values: &Values) -> Result<Instance, SettingsError> {

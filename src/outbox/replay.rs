@@ -5,7 +5,7 @@ use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
 use super::name::{Key, Shelf, seen_in};
-use super::{CONCURRENCY, Letter, Outbox, OutboxError, Stored, UNDECODABLE, failure};
+use super::{CONCURRENCY, Letter, Outbox, OutboxError, Stored, failure};
 
 /// Which dead letters are meant; the default means all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,8 +46,6 @@ pub struct ReplayReport {
     pub replayed: usize,
     /// Parked already, and left dead as well: should the parked one be settled while we look, the dead one is the only one.
     pub already_parked: usize,
-    /// No record, so no destination can take them; left as they are.
-    pub undecodable: usize,
     /// What lies among the dead letters but is none; left as it is.
     pub unreadable: Vec<Key>,
     /// Why the replay ended early, if it did. It can be repeated.
@@ -86,12 +84,7 @@ impl Outbox {
             .dead(filter)
             .map(|item| async {
                 let (key, letter) = item?;
-                let fate = match key.destination() {
-                    UNDECODABLE => Fate::Undecodable,
-                    _ if dry_run => Fate::Matched,
-                    _ => self.revive(&key, letter, now).await?,
-                };
-                Ok(fate)
+                if dry_run { Ok(Fate::Matched) } else { self.revive(&key, letter, now).await }
             })
             .buffered(CONCURRENCY);
         while let Some(fate) = moves.next().await {
@@ -102,7 +95,6 @@ impl Outbox {
                         Fate::Matched => {}
                         Fate::Replayed => report.replayed += 1,
                         Fate::AlreadyParked => report.already_parked += 1,
-                        Fate::Undecodable => report.undecodable += 1,
                     }
                 }
                 Err(OutboxError::Unreadable { key, .. }) => report.unreadable.push(key),
@@ -129,5 +121,4 @@ enum Fate {
     Matched,
     Replayed,
     AlreadyParked,
-    Undecodable,
 }

@@ -81,7 +81,7 @@ async fn contract(open: impl AsyncFn(&str) -> Outbox) {
     a_crash_between_two_steps_loses_nothing(&open("crash").await).await;
     the_dead_are_found_by_filter(&open("dead").await).await;
     the_dead_come_back(&open("replay").await).await;
-    pieces_that_are_no_record_stay(&open("undecodable").await).await;
+    pieces_that_are_no_record_are_replayed_too(&open("undecodable").await).await;
     letters_are_counted(&open("counts").await).await;
     hostile_names_are_refused(&open("hostile").await).await;
     open("probe").await.probe().await.unwrap();
@@ -211,12 +211,13 @@ async fn the_dead_come_back(outbox: &Outbox) {
     assert_eq!(dead(outbox, &splunk).await, [fresh]);
 }
 
-async fn pieces_that_are_no_record_stay(outbox: &Outbox) {
+async fn pieces_that_are_no_record_are_replayed_too(outbox: &Outbox) {
     let piece = Letter { kind: String::new(), body: b"\xffno json".to_vec(), ..letter(UNDECODABLE, 0) };
     assert_eq!(outbox.bury(&piece).await, Ok(Stored::New));
     let report = outbox.replay(&Filter::default(), at(1), false).await.unwrap();
-    assert_eq!((report.matched, report.replayed, report.undecodable), (1, 0, 1));
-    assert_eq!(dead(outbox, &Filter::default()).await, [piece]);
+    assert_eq!((report.matched, report.replayed), (1, 1));
+    assert_eq!(dead(outbox, &Filter::default()).await, []);
+    assert_eq!(due(outbox, UNDECODABLE, at(1)).await[0].1.body, piece.body);
 }
 
 async fn letters_are_counted(outbox: &Outbox) {
