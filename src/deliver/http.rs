@@ -200,3 +200,6 @@ fn date_to_seconds(headers: &mut HeaderMap, now: Timestamp) {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -267,3 +267,6 @@ impl Run<'_> {
         effect
     }
 }
+
+#[cfg(test)]
+mod tests;

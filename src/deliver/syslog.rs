@@ -148,3 +148,61 @@ const EMSGSIZE: i32 = 90;
 fn too_large(bytes: usize) -> Broken {
     Broken(Failure::TooLarge, format!("a message of {bytes} bytes does not fit into one UDP datagram"))
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::batch::{Records, Span};
+    use crate::event::EventId;
+    use crate::parcel::SyslogParcel;
+    use crate::transport::{Framing, TlsOptions};
+
+    fn options(scheme: SyslogScheme, host: &str, port: u16) -> SyslogOptions {
+        let timeout = Duration::from_secs(20);
+        SyslogOptions {
+            scheme,
+            host: host.into(),
+            port,
+            framing: Framing::LineFeed,
+            tls: TlsOptions::default(),
+            timeout,
+        }
+    }
+
+    async fn send(courier: &SyslogCourier, lengths: &[usize]) -> Reply {
+        let buffer = Bytes::from(vec![b'x'; lengths.iter().sum()]);
+        let mut end = 0;
+        let spans: Vec<Span> = lengths
+            .iter()
+            .map(|length| {
+                end += length;
+                Span { start: end - length, end, id: EventId::of(b"x") }
+            })
+            .collect();
+        let messages = Records::new(&buffer, &spans).frames();
+        courier.send(&Parcel::Syslog(SyslogParcel { messages }), Instant::now() + Duration::from_secs(20)).await
+    }
+
+    #[tokio::test]
+    async fn one_datagram_carries_one_message() {
+        let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let port = peer.local_addr().unwrap().port();
+        let courier = SyslogCourier::open(options(SyslogScheme::Udp, "127.0.0.1", port)).unwrap();
+        assert!(matches!(send(&courier, &[3, 5]).await, Reply::Sent));
+        let mut bytes = [0; 99];
+        assert_eq!(peer.recv(&mut bytes).await.unwrap(), 3);
+        assert_eq!(peer.recv(&mut bytes).await.unwrap(), 5);
+        let reply = send(&courier, &[3, DATAGRAM + 1]).await;
+        assert!(matches!(&reply, Reply::Failed { failure: Failure::TooLarge, .. }), "{reply:?}");
+        assert!(peer.try_recv(&mut bytes).is_err(), "nothing is sent of a run that is split");
+    }
+
+    #[test]
+    fn a_host_that_no_certificate_can_name_is_a_fault() {
+        let faults = SyslogCourier::open(options(SyslogScheme::Tls, "under score!", 6514)).unwrap_err();
+        assert_eq!(faults[0].0, "ADDRESS");
+        assert!(SyslogCourier::open(options(SyslogScheme::Tls, "2001:db8::1", 6514)).is_ok());
+    }
+}
