@@ -1,1 +1,12 @@
 //! Wire text that several destinations share; pure.
+
+pub mod alert;
+pub mod cef;
+pub mod leef;
+pub mod severity;
+pub mod shrink;
+pub mod syslog;
+pub mod text;
+
+#[cfg(test)]
+pub(crate) mod samples;
