@@ -37,7 +37,7 @@ const SETTINGS: &[Setting] = &[
     .secret(),
     Setting::optional(
         "AUTHORIZATION",
-        "Whole value of an Authorization header, for receivers that want one besides the signature: Bearer ....",
+        "Whole value of an Authorization header, for receivers that want one besides the signature: the word Bearer and a token, say.",
     )
     .secret(),
     Setting::default(
@@ -49,11 +49,11 @@ const SETTINGS: &[Setting] = &[
     Setting::default(
         "TYPE_PREFIX",
         "io.github.defender-relay",
-        "Reverse domain name that CloudEvents types begin with: <prefix>.alert.v1.",
+        "Reverse domain name that CloudEvents types begin with; the record kind and .v1 follow.",
     ),
     Setting::optional(
         "EVENT_SOURCE",
-        "Source of every CloudEvent, a URI reference; without it, /subscriptions/<id> of the record.",
+        "Source of every CloudEvent, a URI reference; without it, /subscriptions/ and the id of the record's subscription.",
     ),
 ];
 
