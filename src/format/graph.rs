@@ -35,12 +35,12 @@ fn write_alert(event: &Event<'_>, alert: &Alert<'_>, out: &mut Vec<u8>) {
     object.optional("productName", alert.product_name.as_deref());
     object.optional("detectorId", alert.alert_type.as_deref());
     object.optional("title", alert.display_name.as_deref());
-    object.optional("description", alert.description.as_deref());
+    object.optional("description", alert.description_filled().as_deref());
     let steps = alert.remediation_steps();
     if !steps.is_empty() {
         object.text("recommendedActions", &steps.join("\n"));
     }
-    let categories: Vec<String> = alert.tactics().iter().map(|tactic| tactic.name.replace(' ', "")).collect();
+    let categories: Vec<String> = alert.tactics().iter().map(|tactic| category(tactic.name)).collect();
     object.optional("category", categories.first().map(String::as_str));
     object.texts("categories", &categories);
     object.texts("mitreTechniques", &alert.techniques());
@@ -92,6 +92,13 @@ fn malware<'a>(alert: &'a Alert<'_>) -> Option<&'a str> {
 
 fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
     value.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+/// A tactic's name as Graph writes it: `Command and Control` is `CommandAndControl`.
+fn category(tactic: &str) -> String {
+    let capitalised =
+        |word: &str| word.get(..1).map(str::to_ascii_uppercase).unwrap_or_default() + word.get(1..).unwrap_or_default();
+    tactic.split(' ').map(capitalised).collect()
 }
 
 /// Graph has no `critical`, and calls a dismissed alert resolved.

@@ -175,7 +175,7 @@ mod tests {
             key: None,
             title: None,
             resource: None,
-            time: time.map(|text| parse_time(text).unwrap()),
+            time: time.map(|text| text.parse().unwrap()),
             seen: seen(),
             severity: Severity::Unknown,
             alert: None,
@@ -189,6 +189,12 @@ mod tests {
         insta::assert_snapshot!("splunk_malware", write(&settings, MALWARE).unwrap());
         insta::assert_snapshot!("splunk_every_entity", write(&[], EVERY_ENTITY).unwrap());
         insta::assert_snapshot!("splunk_recommendation", write(&settings, RECOMMENDATION).unwrap());
+    }
+
+    #[test]
+    fn the_readme_shows_a_real_record() {
+        let record = write(&[], BRUTE_FORCE).unwrap();
+        assert!(include_str!("README.md").contains(&format!("```json\n{record}```\n")), "it should show {record}");
     }
 
     #[test]
@@ -213,7 +219,7 @@ mod tests {
             (Some("1970-01-01T00:00:00.007Z"), "0.007"),
             // What .NET writes for "not set".
             (Some("0001-01-01T00:00:00Z"), "1770336000"),
-            (Some("9999-12-31T23:59:59Z"), "1770336000"),
+            (Some("9999-12-30T00:00:00Z"), "1770336000"),
             (None, "1770336000"),
         ] {
             let mut out = Vec::new();

@@ -239,6 +239,16 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_shows_real_bodies() {
+        let readme = include_str!("README.md");
+        assert!(readme.contains(&format!("webhook-id: {}\n", EventId::of(BRUTE_FORCE.trim().as_bytes()))));
+        for body in ["cloudevents", "graph"] {
+            let body = render(&[("BODY", body)], BRUTE_FORCE);
+            assert!(readme.contains(&format!("```json\n{body}\n```\n")), "it should show {body}");
+        }
+    }
+
+    #[test]
     fn raw_is_the_record_to_the_byte_and_graph_leaves_other_records_alone() {
         for record in [BRUTE_FORCE, EVERY_ENTITY, RECOMMENDATION] {
             assert_eq!(render(&[], record), record.trim());
