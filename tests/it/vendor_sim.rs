@@ -326,6 +326,22 @@ async fn splunk_runs_keep_to_the_batch_size() {
 }
 
 #[tokio::test]
+async fn splunk_takes_in_halves_what_it_refuses_as_too_large() {
+    let Some(simulator) = Simulator::start() else { return };
+    let outlet = simulator.splunk(&[("TOKEN", PLAIN), ("MAX_BATCH_BYTES", "100_000_000")]);
+    let alert = |n, size| format!(r#"{{"SystemAlertId":"a{n}","AlertType":"T","Description":"{}"}}"#, "x".repeat(size));
+    let mut alerts: Vec<Vec<u8>> = (0..5).map(|n| alert(n, 400_000).into_bytes()).collect();
+    alerts.insert(3, alert(9, 1_100_000).into_bytes());
+    let (rendered, _) = render(&outlet, &alerts);
+    let fates = send(&outlet, &rendered, 30).await;
+    let dead: Vec<bool> = fates.iter().map(|fate| matches!(fate, Fate::Dead { .. })).collect();
+    assert_eq!(dead, [false, false, false, true, false, false], "{fates:?}");
+    let mut expected = ids(&rendered);
+    expected.remove(3);
+    assert_eq!(simulator.indexed().await, expected);
+}
+
+#[tokio::test]
 async fn probes_tell_a_good_setup_from_a_bad_one() {
     let Some(simulator) = Simulator::start() else { return };
     let judged = async |outlet: &Outlet| probe(outlet, Instant::now() + Duration::from_secs(10)).await.unwrap();
@@ -426,4 +442,9 @@ async fn webhooks_outlast_misfortunes_and_park_what_the_setup_is_to_blame_for() 
     let fates = send(&outlet, &rendered, 10).await;
     let dead = fates.iter().filter(|fate| matches!(fate, Fate::Dead { .. })).count();
     assert_eq!((dead, simulator.list("received").await.len()), (1, 4), "{fates:?}");
+
+    let huge = format!(r#"{{"SystemAlertId":"a","AlertType":"T","Description":"{}"}}"#, "x".repeat(WEBHOOK_BYTES));
+    let (rendered, _) = render(&outlet, &[huge.into_bytes()]);
+    let fates = send(&outlet, &rendered, 10).await;
+    assert!(matches!(fates.as_slice(), [Fate::Dead { reason }] if reason.contains("413")), "{fates:?}");
 }

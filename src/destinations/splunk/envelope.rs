@@ -229,6 +229,19 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_has_its_sourcetype_and_a_set_one_is_for_alerts() {
+        let values = Values::new([("S__SOURCETYPE".to_owned(), "mine".to_owned())]);
+        let envelope = Envelope::from_section(&Section::new("s", KIND.settings.to_vec(), &values));
+        for kind in RecordKind::ALL {
+            let mut out = Vec::new();
+            envelope.write(&Event { kind, ..event_at(None) }, &mut out).unwrap();
+            let value: Value = serde_json::from_slice(&out).unwrap();
+            let own = format!("azure:defender:{}", kind.name());
+            assert_eq!(value["sourcetype"], if kind == RecordKind::Alert { "mine" } else { &own });
+        }
+    }
+
+    #[test]
     fn an_empty_record_travels_as_text_because_hec_refuses_blank_events() {
         let values = Values::default();
         let envelope = Envelope::from_section(&Section::new("s", KIND.settings.to_vec(), &values));

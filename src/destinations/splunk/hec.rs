@@ -113,11 +113,7 @@ impl Sent<'_> {
             4 | 21 => misconfigured("the token is invalid; check TOKEN"),
             5 => misconfigured("no data arrived; a proxy may remove the body"),
             6 => match answer.invalid_event.filter(|number| *number < self.records && self.records > 1) {
-                // Those before it are indexed already, those after it were not read.
-                Some(number) => Verdict::Partial {
-                    rejected: vec![(number, reason("invalid data format"))],
-                    resend: (number + 1..self.records).collect(),
-                },
+                Some(number) => self.malformed(number, reason("invalid data format")),
                 None => rejected("invalid data format"),
             },
             7 => misconfigured("the token may not write to this index; check INDEX and the token's allowed indexes"),
@@ -148,6 +144,14 @@ impl Sent<'_> {
             (_, Ack::On, None) => Verdict::Misconfigured { reason: ack::UNAVAILABLE.to_owned() },
             (_, Ack::Auto | Ack::On, Some(id)) => ack::ask(self.splunk, id),
         }
+    }
+
+    /// One event is malformed: those before it are indexed already, those after it were not read. But where only an acknowledgement counts,
+    /// those before it have none, and are sent again as well.
+    fn malformed(&self, number: usize, reason: String) -> Verdict {
+        let first = if self.splunk.ack == Ack::On { 0 } else { number };
+        let resend = (first..self.records).filter(|other| *other != number).collect();
+        Verdict::Partial { rejected: vec![(number, reason)], resend }
     }
 
     /// Acknowledgement is off for this token: sends the same once more without asking for it.
@@ -270,15 +274,18 @@ mod tests {
 
     #[test]
     fn a_malformed_event_is_rejected_alone_and_the_rest_sent_again() {
-        let splunk = splunk("off");
         let reply = http(400, &json!({"text": "Invalid data format", "code": 6, "invalid-event-number": 1}));
-        match splunk.judge(&sent(&splunk), &reply, 3) {
-            Verdict::Partial { rejected, resend } => {
-                assert_eq!(rejected, [(1, "HEC code 6: invalid data format".to_owned())]);
-                assert_eq!(resend, [2]);
+        for (ack, again) in [("off", &[2][..]), ("auto", &[2]), ("on", &[0, 2])] {
+            let splunk = splunk(ack);
+            match splunk.judge(&sent(&splunk), &reply, 3) {
+                Verdict::Partial { rejected, resend } => {
+                    assert_eq!(rejected, [(1, "HEC code 6: invalid data format".to_owned())]);
+                    assert_eq!(resend, again, "{ack}");
+                }
+                verdict => panic!("{verdict:?}"),
             }
-            verdict => panic!("{verdict:?}"),
         }
+        let splunk = splunk("off");
         let out_of_range = http(400, &json!({"code": 6, "invalid-event-number": 3}));
         assert!(matches!(splunk.judge(&sent(&splunk), &out_of_range, 3), Verdict::Rejected { .. }));
         assert!(matches!(splunk.judge(&sent(&splunk), &reply, 1), Verdict::Rejected { .. }));
