@@ -113,11 +113,7 @@ impl Sent<'_> {
             4 | 21 => misconfigured("the token is invalid; check TOKEN"),
             5 => misconfigured("no data arrived; a proxy may remove the body"),
             6 => match answer.invalid_event.filter(|number| *number < self.records && self.records > 1) {
-                // Those before it are indexed already, those after it were not read.
-                Some(number) => Verdict::Partial {
-                    rejected: vec![(number, reason("invalid data format"))],
-                    resend: (number + 1..self.records).collect(),
-                },
+                Some(number) => self.malformed(number, reason("invalid data format")),
                 None => rejected("invalid data format"),
             },
             7 => misconfigured("the token may not write to this index; check INDEX and the token's allowed indexes"),
@@ -148,6 +144,14 @@ impl Sent<'_> {
             (_, Ack::On, None) => Verdict::Misconfigured { reason: ack::UNAVAILABLE.to_owned() },
             (_, Ack::Auto | Ack::On, Some(id)) => ack::ask(self.splunk, id),
         }
+    }
+
+    /// One event is malformed: those before it are indexed already, those after it were not read. But where only an acknowledgement counts,
+    /// those before it have none, and are sent again as well.
+    fn malformed(&self, number: usize, reason: String) -> Verdict {
+        let first = if self.splunk.ack == Ack::On { 0 } else { number };
+        let resend = (first..self.records).filter(|other| *other != number).collect();
+        Verdict::Partial { rejected: vec![(number, reason)], resend }
     }
 
     /// Acknowledgement is off for this token: sends the same once more without asking for it.
@@ -202,7 +206,7 @@ mod tests {
         splunk.pack(Records::new(&buffer, &spans))
     }
 
-    fn http(status: u16, body: Value) -> Reply {
+    fn http(status: u16, body: &Value) -> Reply {
         Reply::Http {
             status: StatusCode::from_u16(status).unwrap(),
             headers: HeaderMap::new(),
@@ -212,7 +216,7 @@ mod tests {
 
     fn coded(ack: &str, status: u16, code: u64) -> Verdict {
         let splunk = splunk(ack);
-        splunk.judge(&sent(&splunk), &http(status, json!({"text": "x", "code": code})), 3)
+        splunk.judge(&sent(&splunk), &http(status, &json!({"text": "x", "code": code})), 3)
     }
 
     fn then(verdict: Verdict) -> HttpParcel {
@@ -270,16 +274,19 @@ mod tests {
 
     #[test]
     fn a_malformed_event_is_rejected_alone_and_the_rest_sent_again() {
-        let splunk = splunk("off");
-        let reply = http(400, json!({"text": "Invalid data format", "code": 6, "invalid-event-number": 1}));
-        match splunk.judge(&sent(&splunk), &reply, 3) {
-            Verdict::Partial { rejected, resend } => {
-                assert_eq!(rejected, [(1, "HEC code 6: invalid data format".to_owned())]);
-                assert_eq!(resend, [2]);
+        let reply = http(400, &json!({"text": "Invalid data format", "code": 6, "invalid-event-number": 1}));
+        for (ack, again) in [("off", &[2][..]), ("auto", &[2]), ("on", &[0, 2])] {
+            let splunk = splunk(ack);
+            match splunk.judge(&sent(&splunk), &reply, 3) {
+                Verdict::Partial { rejected, resend } => {
+                    assert_eq!(rejected, [(1, "HEC code 6: invalid data format".to_owned())]);
+                    assert_eq!(resend, again, "{ack}");
+                }
+                verdict => panic!("{verdict:?}"),
             }
-            verdict => panic!("{verdict:?}"),
         }
-        let out_of_range = http(400, json!({"code": 6, "invalid-event-number": 3}));
+        let splunk = splunk("off");
+        let out_of_range = http(400, &json!({"code": 6, "invalid-event-number": 3}));
         assert!(matches!(splunk.judge(&sent(&splunk), &out_of_range, 3), Verdict::Rejected { .. }));
         assert!(matches!(splunk.judge(&sent(&splunk), &reply, 1), Verdict::Rejected { .. }));
     }
@@ -287,22 +294,22 @@ mod tests {
     #[test]
     fn an_acknowledgement_is_polled_for_until_it_comes() {
         let splunk = splunk("on");
-        let mut step = then(splunk.judge(&sent(&splunk), &http(200, json!({"code": 0, "ackId": 7})), 3));
+        let mut step = then(splunk.judge(&sent(&splunk), &http(200, &json!({"code": 0, "ackId": 7})), 3));
         for seconds in [1, 2, 4, 8, 10, 10] {
             assert_eq!(step.delay, Some(Duration::from_secs(seconds)));
             assert_eq!(step.url.path(), "/services/collector/ack");
             assert!(step.url.query().unwrap().starts_with("channel="));
             assert_eq!(step.body, r#"{"acks":[7]}"#);
-            let not_yet = http(200, json!({"acks": {"7": false}}));
+            let not_yet = http(200, &json!({"acks": {"7": false}}));
             step = then(splunk.judge(&Parcel::Http(step), &not_yet, 3));
         }
         let step = Parcel::Http(step);
-        assert!(matches!(splunk.judge(&step, &http(200, json!({"acks": {"7": true}})), 3), Verdict::Accepted));
-        assert!(matches!(splunk.judge(&step, &http(403, json!({"code": 4})), 3), Verdict::Misconfigured { .. }));
+        assert!(matches!(splunk.judge(&step, &http(200, &json!({"acks": {"7": true}})), 3), Verdict::Accepted));
+        assert!(matches!(splunk.judge(&step, &http(403, &json!({"code": 4})), 3), Verdict::Misconfigured { .. }));
         for astray in [
-            http(503, json!({"code": 9})),
-            http(404, Value::Null),
-            http(200, json!({"acks": {"8": true}})),
+            http(503, &json!({"code": 9})),
+            http(404, &Value::Null),
+            http(200, &json!({"acks": {"8": true}})),
             Reply::Failed { failure: Failure::Network, detail: "reset".into() },
         ] {
             assert!(matches!(splunk.judge(&step, &astray, 3), Verdict::Then(_)), "{astray:?}");
@@ -314,11 +321,11 @@ mod tests {
     #[test]
     fn polling_ends_without_the_acknowledgement_as_not_delivered() {
         let splunk = splunk("auto");
-        let mut verdict = splunk.judge(&sent(&splunk), &http(200, json!({"code": 0, "ackId": 0})), 3);
+        let mut verdict = splunk.judge(&sent(&splunk), &http(200, &json!({"code": 0, "ackId": 0})), 3);
         let mut polls = 0;
         while let Verdict::Then(step) = verdict {
             polls += 1;
-            verdict = splunk.judge(&step, &http(200, json!({"acks": {"0": false}})), 3);
+            verdict = splunk.judge(&step, &http(200, &json!({"acks": {"0": false}})), 3);
         }
         assert_eq!(polls, 30);
         assert!(matches!(verdict, Verdict::Retry { .. }));
@@ -332,13 +339,13 @@ mod tests {
         assert!(matches!(coded("on", 400, 14), Verdict::Misconfigured { .. }));
 
         let splunk = splunk("auto");
-        let refused = http(400, json!({"code": 14}));
+        let refused = http(400, &json!({"code": 14}));
         let again = then(splunk.judge(&sent(&splunk), &refused, 3));
         assert!(!again.headers.iter().any(|(name, _)| *name == CHANNEL_HEADER));
         assert_eq!(again.body, "{}\n{}\n{}\n");
         let again = Parcel::Http(again);
         assert!(matches!(splunk.judge(&again, &refused, 3), Verdict::Misconfigured { .. }), "not in circles");
-        let poll = splunk.judge(&sent(&splunk), &http(200, json!({"code": 0, "ackId": 1})), 3);
+        let poll = splunk.judge(&sent(&splunk), &http(200, &json!({"code": 0, "ackId": 1})), 3);
         assert!(matches!(splunk.judge(&Parcel::Http(then(poll)), &refused, 3), Verdict::Accepted));
     }
 
@@ -366,8 +373,8 @@ mod tests {
     fn a_probe_reads_health_and_wants_no_acknowledgement() {
         let splunk = splunk("on");
         let probe = splunk.probe().unwrap();
-        assert!(matches!(splunk.judge(&probe, &http(200, json!({"code": 17})), 0), Verdict::Accepted));
-        assert!(matches!(splunk.judge(&probe, &http(400, json!({"code": 21})), 0), Verdict::Misconfigured { .. }));
-        assert!(matches!(splunk.judge(&probe, &http(503, json!({"code": 18})), 0), Verdict::Retry { .. }));
+        assert!(matches!(splunk.judge(&probe, &http(200, &json!({"code": 17})), 0), Verdict::Accepted));
+        assert!(matches!(splunk.judge(&probe, &http(400, &json!({"code": 21})), 0), Verdict::Misconfigured { .. }));
+        assert!(matches!(splunk.judge(&probe, &http(503, &json!({"code": 18})), 0), Verdict::Retry { .. }));
     }
 }

@@ -37,7 +37,7 @@ const SETTINGS: &[Setting] = &[
     .secret(),
     Setting::optional(
         "AUTHORIZATION",
-        "Whole value of an Authorization header, for receivers that want one besides the signature: Bearer ....",
+        "Whole value of an Authorization header, for receivers that want one besides the signature: the word Bearer and a token, say.",
     )
     .secret(),
     Setting::default(
@@ -49,11 +49,11 @@ const SETTINGS: &[Setting] = &[
     Setting::default(
         "TYPE_PREFIX",
         "io.github.defender-relay",
-        "Reverse domain name that CloudEvents types begin with: <prefix>.alert.v1.",
+        "Reverse domain name that CloudEvents types begin with; the record kind and .v1 follow.",
     ),
     Setting::optional(
         "EVENT_SOURCE",
-        "Source of every CloudEvent, a URI reference; without it, /subscriptions/<id> of the record.",
+        "Source of every CloudEvent, a URI reference; without it, /subscriptions/ and the id of the record's subscription.",
     ),
 ];
 
@@ -187,10 +187,12 @@ fn envelope(section: &Section<'_>) -> Envelope {
 #[cfg(test)]
 mod tests {
     use http::{HeaderMap, StatusCode};
+    use serde_json::Value;
 
     use super::*;
     use crate::batch::Span;
-    use crate::event::EventId;
+    use crate::event::decode::{Decoded, Texts, decode};
+    use crate::event::{EventId, parse_time};
     use crate::settings::Values;
 
     const SECRET: &str = "whsec_bWRjLWZvcndhcmRlci1kZW1vLWtleS0wMTIzNDU2Nzg=";
@@ -202,6 +204,94 @@ mod tests {
 
     fn reply(status: u16) -> Reply {
         Reply::Http { status: StatusCode::from_u16(status).unwrap(), headers: HeaderMap::new(), body: "no".into() }
+    }
+
+    const BRUTE_FORCE: &str = include_str!("../../../tests/fixtures/events/alert_ssh_brute_force.json");
+    const EVERY_ENTITY: &str = include_str!("../../../tests/fixtures/events/alert_every_entity.json");
+    const RECOMMENDATION: &str = include_str!("../../../tests/fixtures/events/recommendation_vm_ports.json");
+
+    fn render(settings: &[(&str, &str)], body: &str) -> String {
+        let needed = [("URL", "https://a.example/hook"), ("SECRET", SECRET)];
+        let webhook = open(&[&needed, settings].concat()).unwrap();
+        let (texts, mut decoded) = (Texts::default(), Decoded::default());
+        decode(body.as_bytes(), parse_time("2026-02-06T00:00:00Z").unwrap(), &texts, &mut decoded);
+        let [event] = decoded.events.as_slice() else { panic!("one record") };
+        let mut out = Vec::new();
+        webhook.render(event, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    /// One evidence a line, so that a snapshot can be read.
+    fn evidence_by_line(json: &str) -> String {
+        json.replace("{\"@odata.type\"", "\n{\"@odata.type\"")
+    }
+
+    #[test]
+    fn bodies_are_these() {
+        insta::assert_snapshot!("webhook_graph", render(&[("BODY", "graph")], BRUTE_FORCE));
+        insta::assert_snapshot!(
+            "webhook_graph_evidence",
+            evidence_by_line(&render(&[("BODY", "graph")], EVERY_ENTITY))
+        );
+        insta::assert_snapshot!("webhook_cloudevent", render(&[("BODY", "cloudevents")], BRUTE_FORCE));
+        let own = [("BODY", "cloudevents"), ("TYPE_PREFIX", "com.example.soc"), ("EVENT_SOURCE", "urn:example:relay")];
+        insta::assert_snapshot!("webhook_cloudevent_recommendation", render(&own, RECOMMENDATION));
+    }
+
+    #[test]
+    fn the_readme_shows_real_bodies() {
+        let readme = include_str!("README.md");
+        assert!(readme.contains(&format!("webhook-id: {}\n", EventId::of(BRUTE_FORCE.trim().as_bytes()))));
+        for body in ["cloudevents", "graph"] {
+            let body = render(&[("BODY", body)], BRUTE_FORCE);
+            assert!(readme.contains(&format!("```json\n{body}\n```\n")), "it should show {body}");
+        }
+    }
+
+    #[test]
+    fn raw_is_the_record_to_the_byte_and_graph_leaves_other_records_alone() {
+        for record in [BRUTE_FORCE, EVERY_ENTITY, RECOMMENDATION] {
+            assert_eq!(render(&[], record), record.trim());
+        }
+        assert_eq!(render(&[("BODY", "graph")], RECOMMENDATION), RECOMMENDATION.trim());
+    }
+
+    #[test]
+    fn every_entity_becomes_evidence_of_its_own_type() {
+        let alert: Value = serde_json::from_str(&render(&[("BODY", "graph")], EVERY_ENTITY)).unwrap();
+        let kinds: Vec<&str> = alert["evidence"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|evidence| evidence["@odata.type"].as_str().unwrap().trim_start_matches("#microsoft.graph.security."))
+            .collect();
+        let expected = [
+            "device",
+            "user",
+            "process",
+            "file",
+            "fileHash",
+            "ip",
+            "networkConnection",
+            "dns",
+            "url",
+            "azureResource",
+            "kubernetesCluster",
+            "kubernetesNamespace",
+            "kubernetesPod",
+            "container",
+            "blob",
+            "malware",
+            "registryKey",
+            "registryValue",
+            "hostLogonSession",
+            "googleCloudResource",
+            "alert",
+        ];
+        assert_eq!(kinds, expected.map(|kind| format!("{kind}Evidence")));
+        let unknown = &alert["evidence"][20];
+        assert_eq!(unknown["tags"][0], "thing-of-tomorrow");
+        assert_eq!(unknown["additionalData"]["Nested"], serde_json::json!({"a": [1, null, true]}));
     }
 
     #[test]
