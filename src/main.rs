@@ -1,3 +1,19 @@
-//! The `defender-relay` program.
+//! The `defender-relay` program: reads the environment once, and does what the command line asks for.
 
-fn main() {}
+use std::process::ExitCode;
+
+use defender_relay::cli;
+use defender_relay::settings::Values;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    cli::run(std::env::args_os(), environment()).await
+}
+
+/// The environment; what is no UTF-8 is no setting of ours.
+fn environment() -> Values {
+    Values::new(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
+}
