@@ -1,30 +1,223 @@
-//! STUB app: replaced by main's.
-#![allow(missing_docs)]
+//! The opened program: destinations, outbox, limits.
 
-use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use crate::deliver::Outlet;
-use crate::destinations::Kind;
-use crate::route::Route;
-use crate::settings::{Setting, SettingsError, Values};
+use crate::deliver::breaker::Breaker;
+use crate::deliver::retry::RetryPolicy;
+use crate::deliver::token::Identity;
+use crate::deliver::{Outlet, courier};
+use crate::destinations::{self, Kind};
+use crate::outbox::{self, Outbox};
+use crate::route::{ROUTE_SETTINGS, Route};
+use crate::settings::{Fault, Section, Setting, SettingsError, Values, setting_prefix};
+use crate::telemetry::Counters;
 
-pub const SECTIONS: &[(&str, &[Setting])] = &[];
+/// Settings that belong to no section.
+pub const GENERAL_SETTINGS: &[Setting] = &[
+    Setting::required(
+        "DESTINATIONS",
+        "Comma-separated destinations, each `name` or `name=kind`: `splunk, soc-syslog=syslog`. A name's settings begin with it in \
+         upper case: `SOC_SYSLOG__ADDRESS`.",
+    ),
+    Setting::default("LOG_LEVEL", "info", "How much is logged: error, warn, info or debug."),
+];
 
+/// Settings of delivery, read as `DELIVERY__…`.
+pub const DELIVERY_SETTINGS: &[Setting] = &[
+    Setting::default(
+        "BUDGET",
+        "45s",
+        "Longest time that one invocation spends on delivering, before it parks what is left. Keep it far below `functionTimeout`.",
+    ),
+    Setting::default("ATTEMPTS", "5", "How often one request is tried within an invocation."),
+    Setting::default("BACKOFF", "500ms", "First delay between attempts; it doubles, with full jitter."),
+    Setting::default("BACKOFF_MAX", "10s", "Longest delay between attempts."),
+    Setting::default(
+        "MAX_AGE",
+        "24h",
+        "How long a parked event is tried again before it is buried as a dead letter, from the first failure on.",
+    ),
+];
+
+/// Settings that are not a destination's: section name and what it holds. The section `""` has no prefix.
+pub const SECTIONS: &[(&str, &[Setting])] =
+    &[("", GENERAL_SETTINGS), ("STATE", outbox::SETTINGS), ("DELIVERY", DELIVERY_SETTINGS)];
+
+/// One configured destination.
 #[derive(Debug)]
 pub struct Instance {
+    /// The destination, the way to it, and its breaker.
     pub outlet: Outlet,
+    /// What kind it is.
     pub kind: &'static Kind,
+    /// Which events it gets.
     pub route: Route,
+    /// What it did so far.
+    pub counters: Counters,
 }
 
-pub async fn serve(_values: Values) -> anyhow::Result<ExitCode> {
-    Ok(ExitCode::SUCCESS)
+/// How long and how often delivery tries.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Longest time of one invocation.
+    pub budget: Duration,
+    /// Attempts and delays.
+    pub retry: RetryPolicy,
+    /// Age at which a parked event is buried.
+    pub max_age: Duration,
 }
 
-pub fn open_destinations(_values: &Values) -> Result<Vec<Instance>, SettingsError> {
-    Ok(Vec::new())
+/// The opened program.
+#[derive(Debug)]
+pub struct App {
+    /// The destinations, in the order of `DESTINATIONS`.
+    pub instances: Vec<Instance>,
+    /// Where parked and dead letters are.
+    pub outbox: Outbox,
+    /// Limits of delivery.
+    pub delivery: Delivery,
+    /// Records decoded since the process started.
+    pub events: AtomicU64,
+    /// Pieces buried as undecodable since the process started.
+    pub undecodable: AtomicU64,
 }
 
-pub fn check(_values: &Values) -> Result<(), SettingsError> {
-    Ok(())
+impl App {
+    /// Opens everything, without touching the network.
+    ///
+    /// # Errors
+    /// Every configuration fault, each naming its setting.
+    pub fn open(values: &Values) -> Result<Self, SettingsError> {
+        let mut faults = Vec::new();
+        let instances = collect(open_destinations(values), &mut faults);
+        let state = Section::new("STATE", vec![outbox::SETTINGS], values);
+        let identity = Arc::new(Identity::choose(values));
+        let outbox = collect(Outbox::open(&state, &identity), &mut faults);
+        let delivery = collect(open_delivery(values), &mut faults);
+        match (instances, outbox, delivery) {
+            (Some(instances), Some(outbox), Some(delivery)) => Ok(Self {
+                instances,
+                outbox,
+                delivery,
+                events: AtomicU64::new(0),
+                undecodable: AtomicU64::new(0),
+            }),
+            _ => Err(SettingsError { faults }),
+        }
+    }
+
+    /// The configured destination of that name.
+    #[must_use]
+    pub fn instance(&self, name: &str) -> Option<&Instance> {
+        self.instances.iter().find(|instance| instance.outlet.name == name)
+    }
+
+    pub(crate) fn count(counter: &AtomicU64, more: usize) {
+        counter.fetch_add(more as u64, Ordering::Relaxed);
+    }
+}
+
+/// Keeps the value, or its faults.
+fn collect<T>(result: Result<T, SettingsError>, faults: &mut Vec<Fault>) -> Option<T> {
+    result.map_err(|error| faults.extend(error.faults)).ok()
+}
+
+/// Checks the whole configuration without opening connections.
+///
+/// # Errors
+/// Every configuration fault.
+pub fn check(values: &Values) -> Result<(), SettingsError> {
+    App::open(values).map(drop)
+}
+
+fn open_delivery(values: &Values) -> Result<Delivery, SettingsError> {
+    let section = Section::new("DELIVERY", vec![DELIVERY_SETTINGS], values);
+    let second = Duration::from_secs(1);
+    let retry = RetryPolicy {
+        attempts: section.number("ATTEMPTS", 1..=20),
+        base: section.duration("BACKOFF", Duration::from_millis(1)..=second * 60),
+        cap: section.duration("BACKOFF_MAX", Duration::from_millis(1)..=second * 120),
+    };
+    let budget = section.duration("BUDGET", second..=second * 600);
+    let max_age = section.duration("MAX_AGE", second..=second * 86_400 * 30);
+    section.finish(Delivery { budget, retry, max_age })
+}
+
+/// Opens every destination that `DESTINATIONS` names.
+///
+/// # Errors
+/// Every fault of every destination.
+pub fn open_destinations(values: &Values) -> Result<Vec<Instance>, SettingsError> {
+    let section = Section::new("", vec![GENERAL_SETTINGS], values);
+    let _ = section.choice("LOG_LEVEL", &[("info", ()), ("error", ()), ("warn", ()), ("debug", ())]);
+    let mut faults = Vec::new();
+    let mut instances = Vec::new();
+    let mut prefixes: Vec<String> = SECTIONS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    for entry in section.string("DESTINATIONS").split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+        let (name, kind_name) = entry.split_once('=').map_or((entry, entry), |(name, kind)| (name.trim(), kind.trim()));
+        if !is_legal_name(name) {
+            let problem =
+                format!("{name:?} is no legal name: lower-case letters, digits, `-` and `_`, at most 40, beginning with a letter");
+            section.fault("DESTINATIONS", &problem);
+            continue;
+        }
+        let prefix = setting_prefix(name);
+        if prefixes.contains(&prefix) {
+            section.fault("DESTINATIONS", &format!("the settings of {name:?} would begin with {prefix}__, which is taken"));
+            continue;
+        }
+        prefixes.push(prefix);
+        match destinations::kind(kind_name) {
+            Some(kind) => instances.extend(collect(open_instance(name, kind, values), &mut faults)),
+            None => {
+                let known: Vec<&str> = destinations::CATALOG.iter().map(|kind| kind.name).collect();
+                let problem = format!("{kind_name:?} is no kind of destination; known: {}", known.join(", "));
+                section.fault("DESTINATIONS", &problem);
+            }
+        }
+    }
+    if let Err(error) = section.finish(()) {
+        faults.splice(0..0, error.faults);
+    }
+    if faults.is_empty() { Ok(instances) } else { Err(SettingsError { faults }) }
+}
+
+/// A name becomes a folder in the store, a prefix of settings and a log field.
+fn is_legal_name(name: &str) -> bool {
+    name.len() <= 40
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-' | '_'))
+}
+
+fn open_instance(name: &str, kind: &'static Kind, values: &Values) -> Result<Instance, SettingsError> {
+    let mut declared = kind.settings.to_vec();
+    declared.push(ROUTE_SETTINGS);
+    let section = Section::new(name, declared, values);
+    let route = Route::from_section(&section);
+    let mut faults = Vec::new();
+    let destination = collect((kind.open)(&section), &mut faults);
+    let courier = destination.as_ref().and_then(|destination| match courier::open(destination.transport()) {
+        Ok(courier) => Some(courier),
+        Err(problems) => {
+            problems.iter().for_each(|(key, problem)| section.fault(key, problem));
+            None
+        }
+    });
+    // The sections' faults come once: `open` has already reported those noted before it finished.
+    if let Err(error) = section.finish(()) {
+        faults.extend(error.faults);
+    }
+    let mut seen = Vec::new();
+    faults.retain(|fault| !seen.contains(fault) && { seen.push(fault.clone()); true });
+    match (destination, courier) {
+        (Some(destination), Some(courier)) if faults.is_empty() => Ok(Instance {
+            outlet: Outlet { name: name.to_owned(), destination, courier, breaker: Breaker::default() },
+            kind,
+            route,
+            counters: Counters::default(),
+        }),
+        _ => Err(SettingsError { faults }),
+    }
 }

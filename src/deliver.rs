@@ -47,4 +47,11 @@ pub struct Outlet {
 
 pub mod breaker;
 pub mod courier;
+mod http;
 pub mod retry;
+mod run;
+mod syslog;
+mod tls;
+pub mod token;
+
+pub use run::{deliver, probe};

@@ -1,1 +1,34 @@
-//! Stub, replaced soon.
+//! One handler per trigger folder; the folder's name is the route.
+
+mod alerts;
+mod redeliver;
+mod replay;
+mod status;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::app::App;
+use crate::host::InvocationReply;
+
+/// The functions that this program serves: one folder under `function-triggers/` each.
+pub const ROUTES: &[&str] = &["alerts", "redeliver", "replay", "status"];
+
+/// The invocation failed: the host must bring it again. The text is for the log.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Failed(pub String);
+
+/// Runs the function of that name; nothing when there is none.
+pub async fn run(app: Arc<App>, function: &str, body: Bytes) -> Option<Result<InvocationReply, Failed>> {
+    let now = Timestamp::now();
+    Some(match function {
+        "alerts" => alerts::run(&app, &body, now).await,
+        "redeliver" => redeliver::run(&app, now).await,
+        "replay" => replay::run(&app, &body, now).await,
+        "status" => status::run(&app).await,
+        _ => return None,
+    })
+}

@@ -16,6 +16,8 @@ pub mod destinations;
 pub mod event;
 /// Wire text that several destinations share.
 pub mod format;
+/// The server that the Functions host talks to.
+pub mod serve;
 /// One handler per trigger folder.
 pub mod functions;
 /// The Functions host's wire: invocations in, replies out.

@@ -1,1 +1,236 @@
-//! Stub, replaced soon.
+//! The way of one batch: decode, route, render, deliver, and store what was not delivered.
+//!
+//! What is promised: when [`App::relay`] returns `Ok`, every event is, for every destination that takes it, acknowledged, parked, or
+//! buried with its reason. When it returns `Err`, the batch must come again.
+
+use futures::future::{join, join_all};
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::app::{App, Instance};
+use crate::batch::{Rendered, Span};
+use crate::deliver::{Fate, deliver};
+use crate::event::decode::{Decoded, Texts, Undecodable, decode};
+use crate::event::{Event, RecordKind};
+use crate::host::Bodies;
+use crate::outbox::{Letter, OutboxError, Stored, UNDECODABLE};
+use crate::telemetry::Count;
+
+/// A batch is handled in waves of at most about this many events and bytes, so that memory stays bounded whatever arrives.
+const WAVE_EVENTS: usize = 5_000;
+const WAVE_BYTES: usize = 32 << 20;
+
+/// What became of one batch.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Records decoded.
+    pub events: usize,
+    /// Pieces that were buried because they are no record, or no destination takes unknown ones.
+    pub undecodable: usize,
+    /// Per destination, in the order of `DESTINATIONS`.
+    pub destinations: Vec<(String, Count)>,
+}
+
+impl Tally {
+    fn add(&mut self, counts: &[(String, Count)]) {
+        if self.destinations.is_empty() {
+            self.destinations = counts.iter().map(|(name, _)| (name.clone(), Count::default())).collect();
+        }
+        for ((_, sum), (_, more)) in self.destinations.iter_mut().zip(counts) {
+            sum.delivered += more.delivered;
+            sum.parked += more.parked;
+            sum.dead += more.dead;
+            sum.filtered += more.filtered;
+        }
+    }
+
+    /// One line per destination, for the function's log.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("{} events, {} pieces that are no record", self.events, self.undecodable)];
+        lines.extend(self.destinations.iter().map(|(name, count)| {
+            let Count { delivered, parked, dead, filtered } = count;
+            format!("{name}: {delivered} delivered, {parked} parked, {dead} dead, {filtered} filtered")
+        }));
+        lines
+    }
+}
+
+impl App {
+    /// Takes a batch the whole way. `received` is when the invocation came: the time of events for which no better is known.
+    ///
+    /// # Errors
+    /// When something could be neither delivered nor stored.
+    pub async fn relay(&self, bodies: &Bodies, received: Timestamp) -> Result<Tally, OutboxError> {
+        let deadline = Instant::now() + self.delivery.budget;
+        let mut tally = Tally::default();
+        let mut bodies = bodies.iter().peekable();
+        while bodies.peek().is_some() {
+            let texts = Texts::default();
+            let mut decoded = Decoded::default();
+            let mut bytes = 0;
+            while decoded.events.len() < WAVE_EVENTS && bytes < WAVE_BYTES {
+                let Some(body) = bodies.next() else { break };
+                decode(body.bytes, body.enqueued.unwrap_or(received), &texts, &mut decoded);
+                bytes += body.bytes.len();
+            }
+            tally.events += decoded.events.len();
+            tally.undecodable += self.relay_wave(&decoded, received, deadline, &mut tally).await?;
+        }
+        App::count(&self.events, tally.events);
+        App::count(&self.undecodable, tally.undecodable);
+        Ok(tally)
+    }
+
+    /// Returns how many pieces were buried as undecodable.
+    async fn relay_wave(
+        &self,
+        decoded: &Decoded<'_>,
+        received: Timestamp,
+        deadline: Instant,
+        tally: &mut Tally,
+    ) -> Result<usize, OutboxError> {
+        let strays = self.strays(decoded, received);
+        let runs = self.instances.iter().map(|instance| self.send(instance, &decoded.events, received, deadline));
+        let (counts, buried) = join(join_all(runs), self.outbox.bury_all(&strays)).await;
+        let counts: Vec<(String, Count)> = counts.into_iter().collect::<Result<_, _>>()?;
+        all_stored(buried)?;
+        if !strays.is_empty() {
+            tracing::warn!(
+                pieces = strays.len(),
+                first_reason = strays[0].reason,
+                "buried pieces that are no record, or that no destination takes"
+            );
+        }
+        tally.add(&counts);
+        Ok(strays.len())
+    }
+
+    /// Letters for what no destination will ever see: undecodable pieces, and records that nothing recognises and nobody asked for. A
+    /// recognised record that every destination filters out is a choice of the settings, and is only counted.
+    fn strays(&self, decoded: &Decoded<'_>, received: Timestamp) -> Vec<Letter> {
+        let undecodable = decoded.undecodable.iter().map(|piece| {
+            let Undecodable { raw, reason, seen } = piece;
+            self.stray(raw, reason.clone(), stable_time(*seen, None, received), received)
+        });
+        let wanted = self.instances.iter().any(|instance| instance.route.takes_kind(RecordKind::Unknown));
+        let unknown = decoded.events.iter().filter(|event| !wanted && event.kind == RecordKind::Unknown).map(|event| {
+            let reason = "the record is of no known type, and no destination takes unknown records".to_owned();
+            self.stray(event.raw.as_bytes(), reason, stable_time(event.seen, event.time, received), received)
+        });
+        undecodable.chain(unknown).collect()
+    }
+
+    #[expect(clippy::unused_self, reason = "reads as a verb of the app beside its siblings")]
+    fn stray(&self, body: &[u8], reason: String, seen: Timestamp, now: Timestamp) -> Letter {
+        Letter {
+            destination: UNDECODABLE.to_owned(),
+            kind: String::new(),
+            seen,
+            first_failed: now,
+            attempts: 0,
+            not_before: None,
+            reason,
+            body: body.to_vec(),
+        }
+    }
+
+    /// One destination's share of a wave. Rendering happens before the first await, so every destination's parcels are ready at once.
+    async fn send(
+        &self,
+        instance: &Instance,
+        events: &[Event<'_>],
+        received: Timestamp,
+        deadline: Instant,
+    ) -> Result<(String, Count), OutboxError> {
+        let chosen: Vec<&Event<'_>> = events.iter().filter(|event| instance.route.takes(event)).collect();
+        let (rendered, mut unfit) = render(instance, &chosen);
+        let fates = deliver(&instance.outlet, &rendered, &self.delivery.retry, deadline, Timestamp::now).await;
+        let mut fates = fates.into_iter();
+        let mut count = Count { filtered: (events.len() - chosen.len()) as u64, ..Count::default() };
+        let (mut parked, mut dead) = (Vec::new(), Vec::new());
+        for (index, event) in chosen.into_iter().enumerate() {
+            let reason = unfit.next_if(|(at, _)| *at == index).map(|(_, reason)| reason);
+            let fate = match reason {
+                Some(reason) => Fate::Dead { reason },
+                None => fates.next().unwrap_or_else(|| Fate::Parked {
+                    reason: "delivery gave no account of this event".into(),
+                    not_before: None,
+                }),
+            };
+            let name = &instance.outlet.name;
+            match fate {
+                Fate::Delivered => count.delivered += 1,
+                Fate::Parked { reason, not_before } => {
+                    count.parked += 1;
+                    parked.push(Letter { not_before, ..letter(name, event, reason, received) });
+                }
+                Fate::Dead { reason } => {
+                    count.dead += 1;
+                    dead.push(letter(name, event, reason, received));
+                }
+            }
+        }
+        self.store(instance, &parked, &dead).await?;
+        instance.counters.add(count);
+        Ok((instance.outlet.name.clone(), count))
+    }
+
+    async fn store(&self, instance: &Instance, parked: &[Letter], dead: &[Letter]) -> Result<(), OutboxError> {
+        let destination = instance.outlet.name.as_str();
+        if let Some(first) = parked.first() {
+            tracing::warn!(destination, events = parked.len(), first_reason = first.reason, "parking events for redelivery");
+        }
+        if let Some(first) = dead.first() {
+            tracing::error!(destination, events = dead.len(), first_reason = first.reason, "burying events as dead letters");
+        }
+        let (parked, dead) = join(self.outbox.park_all(parked), self.outbox.bury_all(dead)).await;
+        all_stored(parked).and(all_stored(dead))
+    }
+}
+
+/// The first failure to store, if any: what is stored already is found again under its name when the batch is repeated.
+fn all_stored(results: Vec<Result<Stored, OutboxError>>) -> Result<(), OutboxError> {
+    results.into_iter().collect::<Result<Vec<_>, _>>().map(drop)
+}
+
+/// Unfit events of a rendering: their index, and why.
+type Unfit = std::iter::Peekable<std::vec::IntoIter<(usize, String)>>;
+
+/// Renders the events one after another into one buffer. What cannot be rendered leaves no trace there and is named instead.
+pub(crate) fn render(instance: &Instance, events: &[&Event<'_>]) -> (Rendered, Unfit) {
+    let mut buffer = Vec::with_capacity(events.iter().map(|event| event.raw.len() + 1024).sum());
+    let mut spans = Vec::with_capacity(events.len());
+    let mut unfit = Vec::new();
+    for (index, event) in events.iter().enumerate() {
+        let start = buffer.len();
+        match instance.outlet.destination.render(event, &mut buffer) {
+            Ok(()) => spans.push(Span { start, end: buffer.len(), id: event.id }),
+            Err(error) => {
+                buffer.truncate(start);
+                unfit.push((index, error.to_string()));
+            }
+        }
+    }
+    (Rendered { buffer: buffer.into(), spans }, unfit.into_iter().peekable())
+}
+
+/// The letter of an event that was not delivered.
+fn letter(destination: &str, event: &Event<'_>, reason: String, received: Timestamp) -> Letter {
+    Letter {
+        destination: destination.to_owned(),
+        kind: event.kind.name().to_owned(),
+        seen: stable_time(event.seen, event.time, received),
+        first_failed: received,
+        attempts: 1,
+        not_before: None,
+        reason,
+        body: event.raw.as_bytes().to_vec(),
+    }
+}
+
+/// A time that is the same whenever this event comes again, because it fixes the letter's name: the hub's enqueued time, else the
+/// event's own, else the epoch. The time of the invocation would park a repeated event twice.
+fn stable_time(seen: Timestamp, own: Option<Timestamp>, received: Timestamp) -> Timestamp {
+    if seen == received { own.unwrap_or(Timestamp::UNIX_EPOCH) } else { seen }
+}

@@ -1,1 +1,80 @@
-//! Stub, replaced soon.
+//! Logs and counters. One JSON object per line: info to stdout, warnings and errors to stderr, as the Functions host expects.
+//!
+//! No alert content and no secret is ever logged; a panic is logged by its place in the program, not by its text, which may quote data.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tracing::Level;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::MakeWriterExt;
+
+/// Starts logging at `level` (`error`, `warn`, `info`, `debug`); libraries log from `warn` on. A second call does nothing.
+pub fn start(level: Option<&str>) {
+    let level = level.unwrap_or("info");
+    let filter = EnvFilter::try_new(format!("warn,defender_relay={level}"))
+        .unwrap_or_else(|_| EnvFilter::new("warn,defender_relay=info"));
+    let writer = io::stderr.with_max_level(Level::WARN).or_else(io::stdout);
+    let started = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .try_init();
+    if started.is_ok() {
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(place, "a bug: the program panicked; this invocation fails, the others go on");
+        }));
+    }
+}
+
+/// What one destination did since the process started.
+#[derive(Debug, Default)]
+pub struct Counters {
+    delivered: AtomicU64,
+    parked: AtomicU64,
+    dead: AtomicU64,
+    filtered: AtomicU64,
+}
+
+/// What became of a number of events at one destination.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Count {
+    /// Acknowledged by the destination.
+    pub delivered: u64,
+    /// Parked for redelivery.
+    pub parked: u64,
+    /// Buried as dead letters.
+    pub dead: u64,
+    /// Withheld by `MIN_SEVERITY` or `EVENTS`.
+    pub filtered: u64,
+}
+
+impl Counters {
+    /// Adds what one batch brought.
+    pub fn add(&self, count: Count) {
+        let pairs = [
+            (&self.delivered, count.delivered),
+            (&self.parked, count.parked),
+            (&self.dead, count.dead),
+            (&self.filtered, count.filtered),
+        ];
+        for (counter, more) in pairs {
+            counter.fetch_add(more, Ordering::Relaxed);
+        }
+    }
+
+    /// The sums so far.
+    #[must_use]
+    pub fn read(&self) -> Count {
+        Count {
+            delivered: self.delivered.load(Ordering::Relaxed),
+            parked: self.parked.load(Ordering::Relaxed),
+            dead: self.dead.load(Ordering::Relaxed),
+            filtered: self.filtered.load(Ordering::Relaxed),
+        }
+    }
+}

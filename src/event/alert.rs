@@ -89,3 +89,115 @@ pub struct Alert<'a> {
     /// Memo of [`Alert::entities`].
     pub(super) entity_tree: OnceLock<Entities>,
 }
+
+// STUB, discarded when the event module lands.
+/// A tactic of MITRE ATT&CK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tactic {
+    /// Name, as in `Initial Access`.
+    pub name: &'static str,
+    /// Id, as in `TA0001`.
+    pub id: &'static str,
+}
+
+impl<'a> Alert<'a> {
+    /// Stub.
+    pub fn facts(&self) -> &Facts<'a> {
+        self.facts.get_or_init(Facts::default)
+    }
+
+    /// Stub.
+    #[must_use]
+    pub fn tactics(&self) -> Vec<Tactic> {
+        Vec::new()
+    }
+
+    /// Stub.
+    #[must_use]
+    pub fn techniques(&self) -> Vec<Cow<'_, str>> {
+        self.techniques_raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+    }
+
+    /// Stub.
+    #[must_use]
+    pub fn extended_property(&self, key: &str) -> Option<Cow<'_, str>> {
+        let all: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(self.extended_properties?.get()).ok()?;
+        all.get(key)?.as_str().map(|text| Cow::Owned(text.to_owned()))
+    }
+
+    /// Stub.
+    #[must_use]
+    pub fn entities(&self) -> &Entities {
+        self.entity_tree.get_or_init(Entities::default)
+    }
+
+    /// Stub.
+    #[must_use]
+    pub fn remediation_steps(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Stub.
+    #[must_use]
+    pub fn subscription_id(&self) -> Option<&str> {
+        self.resource_id.as_deref()?.split('/').nth(2)
+    }
+
+    /// Stub.
+    #[must_use]
+    pub fn resource_name(&self) -> Option<&str> {
+        self.resource_id.as_deref()?.rsplit('/').next()
+    }
+
+    /// Stub.
+    #[must_use]
+    pub fn alert_guid(&self) -> Option<&str> {
+        let id = self.system_alert_id.as_deref()?;
+        let tail = id.rsplit('_').next()?;
+        (tail.len() == 36).then_some(tail)
+    }
+
+    /// Stub.
+    #[cfg(test)]
+    pub(crate) fn blank() -> Self {
+        Self {
+            shape: AlertShape::Flat,
+            system_alert_id: None,
+            alert_type: None,
+            display_name: None,
+            description: None,
+            vendor_name: None,
+            product_name: None,
+            product_component_name: None,
+            severity_text: None,
+            status: Status::Unknown,
+            status_text: None,
+            intent: None,
+            start_time: None,
+            end_time: None,
+            time_generated: None,
+            processing_end_time: None,
+            compromised_entity: None,
+            resource_id: None,
+            alert_uri: None,
+            correlation_key: None,
+            is_incident: false,
+            workspace_id: None,
+            remediation: None,
+            extended_properties: None,
+            entities: None,
+            techniques_raw: None,
+            sub_techniques_raw: None,
+            facts: OnceLock::new(),
+            entity_tree: OnceLock::new(),
+        }
+    }
+
+    /// Stub.
+    #[cfg(test)]
+    pub(crate) fn with_facts(self, facts: Facts<'a>) -> Self {
+        let _ = self.facts.set(facts);
+        self
+    }
+}

@@ -1,6 +1,9 @@
 //! What several tests need: peers that may be missing on a laptop but never in CI, and the shared folder beside the checkout.
 #![allow(dead_code, reason = "each test module uses its own share")]
 
+pub(crate) mod handler;
+pub(crate) mod sink;
+
 use std::path::{Path, PathBuf};
 
 /// The repository's root.

@@ -1,0 +1,202 @@
+//! HTTP by reqwest: one client per destination, and rules that no destination can loosen.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::{Bytes, BytesMut};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use jiff::Timestamp;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+use url::{Host, Url};
+
+use super::Courier;
+use super::courier::Faults;
+use super::tls::{self, Tls};
+use crate::format::standard_webhooks;
+use crate::parcel::{Auth, Failure, HttpParcel, Parcel, Reply};
+use crate::transport::HttpOptions;
+
+/// Longest time to make a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Most of a response body that is read; what follows is nothing a verdict needs.
+const RESPONSE_BYTES: usize = 1024 * 1024;
+/// Bodies up to this size travel faster as they are.
+const GZIP_ABOVE: usize = 1024;
+
+/// Sends HTTP parcels: over TLS except to this machine, to the address given (no redirects, no proxy), once (no hidden retries).
+#[derive(Debug)]
+pub(super) struct HttpCourier {
+    options: HttpOptions,
+    tls: Tls,
+    client: OnceCell<reqwest::Client>,
+}
+
+#[async_trait]
+impl Courier for HttpCourier {
+    async fn send(&self, parcel: &Parcel, deadline: Instant) -> Reply {
+        let Parcel::Http(parcel) = parcel else {
+            return failed(Failure::Network, "a syslog message was handed to an HTTP courier".to_owned());
+        };
+        self.exchange(parcel, deadline).await.unwrap_or_else(|reply| reply)
+    }
+}
+
+impl HttpCourier {
+    pub(super) fn open(options: HttpOptions) -> Result<Self, Faults> {
+        Ok(Self { tls: Tls::parse(&options.tls)?, options, client: OnceCell::new() })
+    }
+
+    /// The client, built at the first request: it reads the system's certificate store.
+    async fn client(&self) -> Result<&reqwest::Client, String> {
+        let build = || async {
+            let tls = self.tls.config()?;
+            reqwest::Client::builder()
+                .tls_backend_preconfigured(rustls::ClientConfig::clone(&tls))
+                .http1_only()
+                .user_agent(concat!("defender-relay/", env!("CARGO_PKG_VERSION")))
+                .connect_timeout(CONNECT)
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .no_proxy()
+                .no_gzip()
+                .no_brotli()
+                .no_deflate()
+                .no_zstd()
+                .referer(false)
+                .cookie_store(self.options.cookies)
+                .build()
+                .map_err(|error| format!("the HTTP client cannot be set up: {}", tls::cause(&error)))
+        };
+        self.client.get_or_try_init(build).await
+    }
+
+    async fn exchange(&self, parcel: &HttpParcel, deadline: Instant) -> Result<Reply, Reply> {
+        if !allowed(&parcel.url) {
+            let detail = "refused to send: the address is neither https nor on this machine".to_owned();
+            return Err(failed(Failure::Trust, detail));
+        }
+        let client = self.client().await.map_err(|detail| failed(Failure::Trust, detail))?;
+        let timeout = self.options.timeout.min(deadline.saturating_duration_since(Instant::now()));
+        let request = request(parcel, timeout, Timestamp::now())?;
+        let failed = |error: reqwest::Error| self.failed(&parcel.url, &error, deadline);
+        let mut response = client.execute(request).await.map_err(failed)?;
+        let mut body = BytesMut::new();
+        while body.len() < RESPONSE_BYTES
+            && let Some(chunk) = response.chunk().await.map_err(failed)?
+        {
+            body.extend_from_slice(&chunk);
+        }
+        body.truncate(RESPONSE_BYTES);
+        let status = response.status();
+        let mut headers = std::mem::take(response.headers_mut());
+        date_to_seconds(&mut headers, Timestamp::now());
+        Ok(Reply::Http { status, headers, body: body.freeze() })
+    }
+
+    /// In words that hold no path, query or credential.
+    fn failed(&self, url: &Url, error: &reqwest::Error, deadline: Instant) -> Reply {
+        let host = url.host_str().unwrap_or_default();
+        if error.is_timeout() && Instant::now() >= deadline {
+            return failed(Failure::Deadline, format!("{host} did not answer within the time for this delivery"));
+        }
+        let stage = if error.is_connect() { "cannot connect to" } else { "no answer from" };
+        let cause = match (error.is_timeout(), error.is_connect()) {
+            (true, true) => "timed out".to_owned(),
+            (true, false) => format!("timed out, TIMEOUT is {:?}", self.options.timeout),
+            (false, _) => tls::cause(error),
+        };
+        failed(tls::failure(error), format!("{stage} {host}: {cause}"))
+    }
+}
+
+fn failed(failure: Failure, detail: String) -> Reply {
+    Reply::Failed { failure, detail }
+}
+
+/// Whether requests may go there: https, or plain http to this machine. Settings are checked already; addresses that a conversation
+/// learnt from a reply are not.
+fn allowed(url: &Url) -> bool {
+    match (url.scheme(), url.host()) {
+        ("https", Some(_)) => true,
+        ("http", Some(Host::Ipv4(address))) => address.is_loopback(),
+        ("http", Some(Host::Ipv6(address))) => address.is_loopback(),
+        ("http", Some(Host::Domain(name))) => name == "localhost",
+        _ => false,
+    }
+}
+
+fn request(parcel: &HttpParcel, timeout: Duration, now: Timestamp) -> Result<reqwest::Request, Reply> {
+    let mut request = reqwest::Request::new(parcel.method.clone(), parcel.url.clone());
+    *request.timeout_mut() = Some(timeout);
+    let headers = request.headers_mut();
+    for (name, value) in &parcel.headers {
+        headers.append(name, value.clone());
+    }
+    authorize(headers, parcel, now)?;
+    // A signature holds for the bytes on the wire: signed bodies stay as they are.
+    let signed = matches!(parcel.auth, Auth::StandardWebhooks { .. });
+    let body = match parcel.gzip && !signed && parcel.body.len() > GZIP_ABOVE {
+        true => {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            gzip(&parcel.body)
+        }
+        false => parcel.body.clone(),
+    };
+    *request.body_mut() = Some(body.into());
+    Ok(request)
+}
+
+fn gzip(body: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
+    #[expect(clippy::expect_used, reason = "writing to a Vec cannot fail")]
+    let compressed = encoder.write_all(body).and_then(|()| encoder.finish()).expect("writing to a Vec");
+    compressed.into()
+}
+
+fn authorize(headers: &mut HeaderMap, parcel: &HttpParcel, now: Timestamp) -> Result<(), Reply> {
+    match &parcel.auth {
+        Auth::None => Ok(()),
+        Auth::Header { name, prefix, value } => secret(headers, name, &format!("{prefix}{}", value.expose())),
+        Auth::Basic { user, password } => {
+            let credential = STANDARD.encode(format!("{user}:{}", password.expose()));
+            secret(headers, &AUTHORIZATION, &format!("Basic {credential}"))
+        }
+        Auth::StandardWebhooks { id, keys, authorization } => {
+            let timestamp = now.as_second();
+            let signature = standard_webhooks::sign(id, timestamp, &parcel.body, keys);
+            secret(headers, &HeaderName::from_static("webhook-id"), id)?;
+            secret(headers, &HeaderName::from_static("webhook-timestamp"), itoa::Buffer::new().format(timestamp))?;
+            secret(headers, &HeaderName::from_static("webhook-signature"), &signature)?;
+            match authorization {
+                Some(value) => secret(headers, &AUTHORIZATION, value.expose()),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+/// Sets a header that no log shows.
+fn secret(headers: &mut HeaderMap, name: &HeaderName, value: &str) -> Result<(), Reply> {
+    let mut value = HeaderValue::from_str(value).map_err(|_| {
+        failed(Failure::Credential, format!("the credential for {name} holds characters that no header can carry"))
+    })?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
+    Ok(())
+}
+
+/// Turns a `Retry-After` date (RFC 9110 section 10.2.3) into seconds from now, which need no clock to judge.
+fn date_to_seconds(headers: &mut HeaderMap, now: Timestamp) {
+    let Some(date) = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()) else { return };
+    if let Ok(date) = jiff::fmt::rfc2822::parse(date.trim()) {
+        let seconds = date.timestamp().as_second().saturating_sub(now.as_second()).max(0);
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+}

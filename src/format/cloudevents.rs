@@ -1,0 +1,66 @@
+//! [CloudEvents 1.0](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md) in structured mode: attributes and
+//! the record in one JSON object.
+
+use super::json::Object;
+use crate::event::{Event, Severity};
+
+/// The media type of a structured event.
+pub const CONTENT_TYPE: &str = "application/cloudevents+json; charset=utf-8";
+
+/// Where an event comes from when neither the settings nor the record say.
+const NO_SUBSCRIPTION: &str = "/providers/Microsoft.Security";
+
+/// The first instant that RFC 3339 can write, 0001-01-01T00:00:00Z, in seconds since 1970.
+const FIRST_SECOND: i64 = -62_135_596_800;
+
+/// What the settings decide of an event's attributes.
+#[derive(Clone, Debug)]
+pub struct Envelope {
+    /// Reverse domain name before the record kind in `type`: `{prefix}.alert.v1`.
+    pub type_prefix: String,
+    /// `source` of every event; by default the subscription that the record is about.
+    pub source: Option<String>,
+}
+
+impl Envelope {
+    /// Appends the event: `id` is the event id, `type` `{prefix}.{kind}.v1`, `subject` the record's natural key, `data` the record's own
+    /// bytes; `severity` is an extension attribute, so that brokers can filter without opening `data`.
+    pub fn write(&self, event: &Event<'_>, out: &mut Vec<u8>) {
+        let mut object = Object::open(out);
+        object.text("specversion", "1.0");
+        object.text("id", &event.id.to_string());
+        match (&self.source, subscription(event)) {
+            (Some(source), _) => object.text("source", source),
+            (None, Some(subscription)) => object.text("source", &format!("/subscriptions/{subscription}")),
+            (None, None) => object.text("source", NO_SUBSCRIPTION),
+        }
+        object.text("type", &format!("{}.{}.v1", self.type_prefix, event.kind.name()));
+        let subject = event.key.as_deref().map(printable).filter(|subject| !subject.is_empty());
+        object.optional("subject", subject.as_deref());
+        if event.when().as_second() >= FIRST_SECOND {
+            object.text("time", &event.when().to_string());
+        }
+        if event.severity != Severity::Unknown {
+            object.text("severity", event.severity.name());
+        }
+        object.text("datacontenttype", "application/json");
+        object.json("data", event.raw);
+        object.close();
+    }
+}
+
+/// The subscription that the event is about; only characters that may stand in a URI, so in practice a GUID.
+fn subscription<'e>(event: &'e Event<'_>) -> Option<&'e str> {
+    let legal = |id: &&str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let of_alert = event.alert.as_deref().and_then(|alert| alert.subscription_id()).filter(legal);
+    of_alert.or_else(|| {
+        let mut segments = event.resource.as_deref()?.split('/');
+        segments.find(|segment| segment.eq_ignore_ascii_case("subscriptions"))?;
+        segments.next().filter(legal)
+    })
+}
+
+/// Without the control characters that no CloudEvents attribute may hold (section "Type System", String).
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}

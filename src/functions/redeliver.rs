@@ -1,0 +1,218 @@
+//! Function `redeliver`: sends what the outbox parked, oldest first, per destination, with growing delays.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::Failed;
+use crate::app::{App, Instance};
+use crate::deliver::breaker::Circuit;
+use crate::deliver::{Fate, deliver};
+use crate::event::decode::{Decoded, Texts, decode};
+use crate::host::{Bodies, InvocationReply};
+use crate::outbox::{Key, Letter, OutboxError, UNDECODABLE};
+use crate::relay::render;
+use crate::telemetry::Count;
+
+/// Letters that are read and sent together.
+const HANDFUL: usize = 256;
+
+/// Failures after which a letter is sent alone.
+const FAILED_OFTEN: u32 = 3;
+
+/// First and longest delay between redeliveries of one letter; the delay doubles.
+const DELAY: Duration = Duration::from_secs(60);
+const DELAY_MAX: Duration = Duration::from_secs(600);
+
+/// Redelivers to every destination at once, within the delivery budget. One destination's trouble does not stop the others; trouble
+/// with the store fails the invocation, and the timer brings it again.
+pub(super) async fn run(app: &App, now: Timestamp) -> Result<InvocationReply, Failed> {
+    let deadline = Instant::now() + app.delivery.budget;
+    let names = app.outbox.destinations_with_parked().await.map_err(|error| Failed(error.to_string()))?;
+    let runs = names.iter().map(|name| redeliver_to(app, name, now, deadline));
+    let mut lines = Vec::new();
+    let mut failed = Vec::new();
+    for (name, result) in names.iter().zip(join_all(runs).await) {
+        match result {
+            Ok(Count { delivered, parked, dead, .. }) => {
+                tracing::info!(destination = name, delivered, parked, dead, "redelivery");
+                lines.push(format!("{name}: {delivered} delivered, {parked} still parked, {dead} dead"));
+            }
+            Err(error) => failed.push(format!("{name}: {error}")),
+        }
+    }
+    if failed.is_empty() { Ok(InvocationReply::success(lines)) } else { Err(Failed(failed.join("; "))) }
+}
+
+async fn redeliver_to(app: &App, name: &str, now: Timestamp, deadline: Instant) -> Result<Count, OutboxError> {
+    let mut sum = Count::default();
+    while Instant::now() < deadline {
+        let letters = app.outbox.due(name, now, HANDFUL).await?;
+        if letters.is_empty() {
+            break;
+        }
+        let (old, fresh): (Vec<_>, Vec<_>) = letters.into_iter().partition(|(_, letter)| expired(app, letter, now));
+        sum.dead += old.len() as u64;
+        for (key, letter) in old {
+            let reason = format!("given up after {} attempts: {}", letter.attempts, letter.reason);
+            app.outbox.bury_parked(&key, &Letter { reason, ..letter }).await?;
+        }
+        let count = match (app.instance(name), name) {
+            (Some(instance), _) => send_all(app, instance, &fresh, now, deadline).await?,
+            (None, UNDECODABLE) => again_from_the_start(app, &fresh).await?,
+            (None, _) => {
+                tracing::warn!(destination = name, "events are parked for a destination that is not configured any more");
+                sum.parked += fresh.len() as u64;
+                break;
+            }
+        };
+        sum.delivered += count.delivered;
+        sum.parked += count.parked;
+        sum.dead += count.dead;
+        if count.parked > 0 {
+            break; // the destination is unwell, or was: the next tick goes on
+        }
+    }
+    Ok(sum)
+}
+
+fn expired(app: &App, letter: &Letter, now: Timestamp) -> bool {
+    now.duration_since(letter.first_failed).unsigned_abs() > app.delivery.max_age && now > letter.first_failed
+}
+
+/// Sends letters that failed before only once or twice together. Those that failed more often go alone: one record that makes a
+/// destination fail must not hold its neighbours back for ever.
+async fn send_all(
+    app: &App,
+    instance: &Instance,
+    letters: &[(Key, Letter)],
+    now: Timestamp,
+    deadline: Instant,
+) -> Result<Count, OutboxError> {
+    let often = |letter: &Letter| letter.attempts >= FAILED_OFTEN;
+    let (alone, together): (Vec<_>, Vec<_>) = letters.iter().cloned().partition(|(_, letter)| often(letter));
+    let mut sum = Count::default();
+    for handful in std::iter::once(&together[..]).chain(alone.chunks(1)).filter(|handful| !handful.is_empty()) {
+        let count = send(app, instance, handful, now, deadline).await?;
+        sum.delivered += count.delivered;
+        sum.parked += count.parked;
+        sum.dead += count.dead;
+        if instance.outlet.breaker.state() != Circuit::Closed || Instant::now() >= deadline {
+            break;
+        }
+    }
+    Ok(sum)
+}
+
+/// Sends letters to their destination, and settles each by its fate.
+async fn send(
+    app: &App,
+    instance: &Instance,
+    letters: &[(Key, Letter)],
+    now: Timestamp,
+    deadline: Instant,
+) -> Result<Count, OutboxError> {
+    let texts = Texts::default();
+    let mut decoded = Decoded::default();
+    let mut owners = Vec::new();
+    for (index, (_, letter)) in letters.iter().enumerate() {
+        let seen = if letter.seen == Timestamp::UNIX_EPOCH { letter.first_failed } else { letter.seen };
+        decode(&letter.body, seen, &texts, &mut decoded);
+        owners.resize(decoded.events.len(), index);
+    }
+    let events: Vec<_> = decoded.events.iter().collect();
+    let (rendered, unfit) = render(instance, &events);
+    let mut sent = deliver(&instance.outlet, &rendered, &app.delivery.retry, deadline, Timestamp::now).await.into_iter();
+    let mut unfit = unfit.peekable();
+    let mut fates: Vec<Option<Fate>> = vec![None; letters.len()];
+    for (index, owner) in owners.into_iter().enumerate() {
+        let fate = match unfit.next_if(|(at, _)| *at == index) {
+            Some((_, reason)) => Some(Fate::Dead { reason }),
+            None => sent.next(),
+        };
+        fates[owner] = worst(fates[owner].take(), fate);
+    }
+    let mut count = Count::default();
+    for ((key, letter), fate) in letters.iter().zip(fates) {
+        let fate = fate.unwrap_or_else(|| Fate::Dead { reason: "the letter's body is no record".into() });
+        settle(app, key, letter, fate, now, &mut count).await?;
+    }
+    instance.counters.add(count);
+    Ok(count)
+}
+
+/// A letter holds one record, so one fate; should it hold several, the worst counts and the letter is kept.
+fn worst(a: Option<Fate>, b: Option<Fate>) -> Option<Fate> {
+    let rank = |fate: &Option<Fate>| match fate {
+        None => 0,
+        Some(Fate::Delivered) => 1,
+        Some(Fate::Dead { .. }) => 2,
+        Some(Fate::Parked { .. }) => 3,
+    };
+    if rank(&a) >= rank(&b) { a } else { b }
+}
+
+async fn settle(
+    app: &App,
+    key: &Key,
+    letter: &Letter,
+    fate: Fate,
+    now: Timestamp,
+    count: &mut Count,
+) -> Result<(), OutboxError> {
+    let attempts = letter.attempts.saturating_add(1);
+    match fate {
+        Fate::Delivered => {
+            app.outbox.settle(key).await?;
+            count.delivered += 1;
+        }
+        Fate::Dead { reason } => {
+            app.outbox.bury_parked(key, &Letter { reason, attempts, ..letter.clone() }).await?;
+            count.dead += 1;
+        }
+        Fate::Parked { reason, not_before } => {
+            let next = now.saturating_add(delay(letter.attempts)).unwrap_or(now);
+            let not_before = Some(not_before.map_or(next, |hint| hint.max(next)));
+            app.outbox.postpone(key, &Letter { reason, attempts, not_before, ..letter.clone() }).await?;
+            count.parked += 1;
+        }
+    }
+    Ok(())
+}
+
+fn delay(attempts: u32) -> Duration {
+    DELAY.saturating_mul(1 << attempts.saturating_sub(1).min(10)).min(DELAY_MAX)
+}
+
+/// Pieces that could not be decoded once and were replayed: the whole way again, for every destination. What still cannot be decoded is
+/// buried again by the relay.
+async fn again_from_the_start(app: &App, letters: &[(Key, Letter)]) -> Result<Count, OutboxError> {
+    let mut count = Count::default();
+    for (key, letter) in letters {
+        let enqueued = (letter.seen != Timestamp::UNIX_EPOCH).then_some(letter.seen);
+        let tally = app.relay(&Bodies::single(&letter.body, enqueued), letter.first_failed).await?;
+        app.outbox.settle(key).await?;
+        if tally.undecodable > 0 { count.dead += 1 } else { count.delivered += 1 }
+    }
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_grow_and_stop_growing() {
+        let minutes = |attempts| delay(attempts).as_secs() / 60;
+        assert_eq!([0, 1, 2, 3, 6, 7, 40].map(minutes), [1, 1, 2, 4, 10, 10, 10]);
+    }
+
+    #[test]
+    fn the_worst_fate_of_a_letter_counts() {
+        let parked = Fate::Parked { reason: String::new(), not_before: None };
+        assert_eq!(worst(Some(Fate::Delivered), Some(parked.clone())), Some(parked));
+        assert_eq!(worst(None, Some(Fate::Delivered)), Some(Fate::Delivered));
+    }
+}

@@ -1,0 +1,92 @@
+//! Function `replay`: an operator puts dead letters back into the outbox, from where `redeliver` sends them.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::Failed;
+use crate::app::App;
+use crate::event::parse_time;
+use crate::host::{HttpAnswer, HttpRequest, Invocation, InvocationReply};
+use crate::outbox::Filter;
+
+/// Reads the filter from the request's JSON body, else its query, and replays. A request that is not understood is answered 400 and
+/// changes nothing.
+pub(super) async fn run(app: &App, body: &[u8], now: Timestamp) -> Result<InvocationReply, Failed> {
+    let request = Invocation::parse(body).ok().and_then(|invocation| invocation.http_request()).unwrap_or_default();
+    let (filter, dry_run) = match parse(&request) {
+        Ok(wish) => wish,
+        Err(problem) => return Ok(reply(400, json!({"error": problem}))),
+    };
+    let report = app.outbox.replay(&filter, now, dry_run).await.map_err(|error| Failed(error.to_string()))?;
+    tracing::info!(matched = report.matched, replayed = report.replayed, dry_run, "dead letters replayed");
+    Ok(reply(
+        200,
+        json!({
+            "dry_run": dry_run,
+            "matched": report.matched,
+            "replayed": report.replayed,
+            "already_parked": report.already_parked,
+            "unreadable": report.unreadable.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "stopped": report.stopped.map(|error| error.to_string()),
+        }),
+    ))
+}
+
+fn reply(status: u16, body: Value) -> InvocationReply {
+    let body = match body {
+        Value::Object(map) => map,
+        other => Map::from_iter([("result".to_owned(), other)]),
+    };
+    InvocationReply::http(HttpAnswer { status, body })
+}
+
+fn parse(request: &HttpRequest) -> Result<(Filter, bool), String> {
+    let mut wish: Map<String, Value> = request.query.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect();
+    wish.remove("code"); // the function's access key
+    wish.remove("clientId");
+    if let Some(text) = request.body.as_deref().filter(|text| !text.trim().is_empty()) {
+        let body: Map<String, Value> = serde_json::from_str(text).map_err(|_| "the body must be a JSON object")?;
+        wish.extend(body);
+    }
+    let mut filter = Filter::default();
+    let mut dry_run = false;
+    for (key, value) in wish {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let time = || parse_time(&text).map(Some).ok_or(format!("{key}: must be a time like 2026-11-23T00:00:00Z"));
+        match key.as_str() {
+            "destination" => filter.destination = Some(text),
+            "kind" => filter.kind = Some(text),
+            "reason" => filter.reason = Some(text),
+            "since" => filter.since = time()?,
+            "until" => filter.until = time()?,
+            "limit" => filter.limit = Some(text.parse().map_err(|_| "limit: must be a whole number")?),
+            "dry_run" => dry_run = text.parse().map_err(|_| "dry_run: must be true or false")?,
+            _ => {
+                let known = "destination, kind, reason, since, until, limit, dry_run";
+                return Err(format!("{key}: unknown; known are {known}"));
+            }
+        }
+    }
+    Ok((filter, dry_run))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_body_wins_over_the_query_and_unknown_words_are_refused() {
+        let request = HttpRequest {
+            query: [("destination", "splunk"), ("code", "key")].map(|(k, v)| (k.into(), v.into())).into(),
+            body: Some(r#"{"destination":"qradar","limit":5,"dry_run":true,"since":"2026-11-01"}"#.into()),
+            ..HttpRequest::default()
+        };
+        let error = parse(&request).unwrap_err();
+        assert!(error.starts_with("since"), "{error}");
+        let request = HttpRequest { body: Some(r#"{"destination":"qradar","limit":5,"dry_run":true}"#.into()), ..request };
+        let (filter, dry_run) = parse(&request).unwrap();
+        assert_eq!((filter.destination.as_deref(), filter.limit, dry_run), (Some("qradar"), Some(5), true));
+        let request = HttpRequest { body: Some(r#"{"destinatoin":"x"}"#.into()), ..HttpRequest::default() };
+        assert!(parse(&request).is_err(), "a typo must not replay everything");
+    }
+}

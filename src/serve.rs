@@ -1,0 +1,159 @@
+//! The custom handler's server: what the Functions host talks to.
+//!
+//! `GET /` is answered at once, before anything slow, because the host polls it for readiness. Each invocation runs in a task of its
+//! own: a panic there is a 500 for that invocation and nothing else, and a host that hangs up does not stop a delivery half-way.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Path, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+
+use crate::app::App;
+use crate::functions::{self, ROUTES};
+use crate::host::InvocationReply;
+use crate::settings::{SettingsError, Values};
+use crate::telemetry;
+
+/// Largest invocation that is taken. A batch is at most `maxEventBatchSize` events of at most 1 MiB, a third larger as base64.
+const BODY_LIMIT: usize = 512 << 20;
+
+/// Port for runs by hand, when the host gave none.
+const FALLBACK_PORT: u16 = 8080;
+
+/// What answers invocations.
+#[derive(Clone, Debug)]
+enum Service {
+    Ready(Arc<App>),
+    /// The configuration is faulty. Every invocation fails, so that the host keeps the events and brings them again once it is mended.
+    Faulty(Arc<str>),
+}
+
+/// Serves the custom-handler protocol on `127.0.0.1:$FUNCTIONS_CUSTOMHANDLER_PORT` until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// When the port cannot be bound. A faulty configuration is no error here: see the type `Service`.
+pub async fn serve(values: Values) -> anyhow::Result<ExitCode> {
+    telemetry::start(values.get("LOG_LEVEL"));
+    let port = match values.get("FUNCTIONS_CUSTOMHANDLER_PORT") {
+        Some(port) => port.parse().context("FUNCTIONS_CUSTOMHANDLER_PORT must be a port number")?,
+        None => FALLBACK_PORT,
+    };
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    let service = open(&values);
+    drop(values);
+    axum::serve(listener, router(service)).with_graceful_shutdown(stopped()).await?;
+    tracing::info!("stopped by a signal, all invocations answered");
+    // Not 0: the host takes 0 for a wish to stay away and never starts the handler again.
+    Ok(ExitCode::from(143))
+}
+
+fn open(values: &Values) -> Service {
+    match App::open(values) {
+        Ok(app) => {
+            for instance in &app.instances {
+                let destination = instance.outlet.name.as_str();
+                tracing::info!(destination, kind = instance.kind.name, "destination opened");
+                for warning in instance.outlet.destination.warnings() {
+                    tracing::warn!(destination, warning);
+                }
+            }
+            Service::Ready(Arc::new(app))
+        }
+        Err(error) => {
+            report_faults(&error);
+            Service::Faulty(error.to_string().into())
+        }
+    }
+}
+
+fn report_faults(error: &SettingsError) {
+    for fault in &error.faults {
+        tracing::error!(setting = fault.setting, problem = fault.problem, "configuration fault");
+    }
+}
+
+fn router(service: Service) -> Router {
+    Router::new()
+        .route("/", get(|| async { "defender-relay" }))
+        .route("/{function}", post(invoke))
+        .with_state(service)
+}
+
+/// The router over an opened program, for tests and benchmarks that need no process.
+#[must_use]
+pub fn router_of(app: Arc<App>) -> Router {
+    router(Service::Ready(app))
+}
+
+async fn invoke(State(service): State<Service>, Path(function): Path<String>, request: Request) -> Response {
+    if !ROUTES.contains(&function.as_str()) {
+        return (StatusCode::NOT_FOUND, format!("no such function; there are {}", ROUTES.join(", "))).into_response();
+    }
+    let invocation_id = request.headers().get("x-azure-functions-invocationid");
+    let invocation_id = invocation_id.and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let app = match service {
+        Service::Ready(app) => app,
+        Service::Faulty(faults) => {
+            tracing::error!(function, invocation_id, "invocation refused, the configuration is faulty: {faults}");
+            return failed();
+        }
+    };
+    let body = match to_bytes(request.into_body(), BODY_LIMIT).await {
+        Ok(body) => body,
+        Err(error) => {
+            tracing::error!(function, invocation_id, %error, "the invocation could not be read");
+            return failed();
+        }
+    };
+    match tokio::spawn(run(app, function.clone(), body)).await {
+        Ok(Some(Ok(reply))) => answer(StatusCode::OK, &reply),
+        Ok(Some(Err(error))) => {
+            tracing::error!(function, invocation_id, %error, "invocation failed; the host must bring it again");
+            failed()
+        }
+        Ok(None) => StatusCode::NOT_FOUND.into_response(),
+        Err(_) => {
+            tracing::error!(function, invocation_id, "invocation failed by a bug; the host must bring it again");
+            failed()
+        }
+    }
+}
+
+async fn run(app: Arc<App>, function: String, body: Bytes) -> Option<Result<InvocationReply, functions::Failed>> {
+    functions::run(app, &function, body).await
+}
+
+fn answer(status: StatusCode, reply: &InvocationReply) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], Body::from(reply.to_json())).into_response()
+}
+
+fn failed() -> Response {
+    answer(StatusCode::INTERNAL_SERVER_ERROR, &InvocationReply::default())
+}
+
+/// Completes on SIGTERM or Ctrl-C. The host sends neither (it kills), platforms and people do.
+async fn stopped() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
