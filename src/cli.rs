@@ -145,7 +145,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, environment: Values) 
     };
     let console = |loudness| Arc::new(Console::new(loudness, environment.get("NO_COLOR").is_some()));
     let done = match cli.command {
-        None | Some(Command::Serve) => Box::pin(crate::app::serve(environment.clone())).await,
+        None | Some(Command::Serve) => Box::pin(crate::serve::serve(environment.clone())).await,
         Some(Command::Local(args)) => run_local(args, &environment, &console).await,
         Some(Command::Preview(args)) => preview::run(&args, &environment, &console(Loudness::Normal)),
         Some(Command::Check(args)) => check::run(&args, &environment, &console(Loudness::Normal)).await,

@@ -39,6 +39,7 @@ use host::{Host, Status};
 use invocation::HubEvent;
 use payload::{Masks, Payload};
 use receivers::{Arrival, Receivers};
+use schedule::Schedule;
 use script_root::{Function, ScriptRoot};
 use settings_file::Sources;
 use stop::Stop;
@@ -242,16 +243,18 @@ async fn consume(
 
 /// Ticks every timer at its times, for ever.
 async fn tick_all(host: &Host, root: &ScriptRoot) -> anyhow::Result<()> {
-    let timers = root.timers().map(|(function, schedule)| async move {
-        loop {
-            let now = Timestamp::now();
-            let Some(next) = schedule.next(now) else { return std::future::pending().await };
-            tokio::time::sleep(Duration::try_from(next.duration_since(now)).unwrap_or_default()).await;
-            host.tick(function).await?;
-        }
-    });
-    futures::future::try_join_all(timers).await.map(|_: Vec<()>| ())?;
+    futures::future::try_join_all(root.timers().map(|(function, schedule)| tick(host, function, schedule))).await?;
     std::future::pending().await
+}
+
+/// Ticks one timer at its times, for as long as its schedule has any.
+async fn tick(host: &Host, function: &Function, schedule: &Schedule) -> anyhow::Result<()> {
+    loop {
+        let now = Timestamp::now();
+        let Some(next) = schedule.next(now) else { return Ok(()) };
+        tokio::time::sleep(Duration::try_from(next.duration_since(now)).unwrap_or_default()).await;
+        host.tick(function).await?;
+    }
 }
 
 /// Shows whatever arrives at the receivers, for ever.

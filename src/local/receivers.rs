@@ -102,18 +102,8 @@ pub fn preview_settings(folder: &Path) -> anyhow::Result<Values> {
 
 fn base_settings(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
     let names: Vec<&str> = CATALOG.iter().map(|kind| kind.name).collect();
-    Ok(vec![
-        ("DESTINATIONS".to_owned(), names.join(",")),
-        ("STATE__URL".to_owned(), folder_url(&folder.join("state"))?),
-    ])
-}
-
-/// The `file://` URL of a folder, which is created.
-pub(super) fn folder_url(folder: &Path) -> anyhow::Result<String> {
-    std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    let folder = folder.canonicalize()?;
-    let url = url::Url::from_directory_path(&folder).ok().with_context(|| format!("{} is no path", folder.display()))?;
-    Ok(url.as_str().trim_end_matches('/').to_owned())
+    let state = url::Url::from_file_path(folder.join("state")).ok().context("the temporary folder has no full path")?;
+    Ok(vec![("DESTINATIONS".to_owned(), names.join(",")), ("STATE__URL".to_owned(), state.to_string())])
 }
 
 fn rehearsal_settings(kind: &Kind, places: &Places) -> Vec<(String, String)> {

@@ -4,11 +4,15 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
+use url::Url;
 
 use crate::settings::{Fault, SettingsError, Values};
 
 /// Name of the file that is read when it lies in the current folder.
 pub const FILE: &str = "local.settings.json";
+
+/// Folder of the store where none is set, below the current folder.
+const STATE: &str = ".defender-relay/state";
 
 /// The settings of one command.
 #[derive(Clone, Debug)]
@@ -48,9 +52,9 @@ impl Sources {
         let mut values = environment.clone().or(Values::new(extra.iter().cloned()));
         let own = given.is_some() || values.get("DESTINATIONS").is_some();
         if own && values.get("STATE__URL").is_none_or(|url| url.starts_with("UseDevelopmentStorage")) {
-            let state = super::receivers::folder_url(&folder.join(".defender-relay/state"))
-                .map_err(|error| fault("STATE__URL", &format!("is not set, and its default cannot be used: {error:#}")))?;
-            let default = ("STATE__URL".to_owned(), state);
+            let state = std::path::absolute(folder.join(STATE)).ok().and_then(|path| Url::from_file_path(path).ok());
+            let state = state.ok_or_else(|| fault("STATE__URL", "is not set, and the current folder is unknown"))?;
+            let default = ("STATE__URL".to_owned(), state.to_string());
             extra.retain(|(name, _)| !name.eq_ignore_ascii_case("STATE__URL"));
             extra.push(default.clone());
             values = Values::new([default]).or(values);
