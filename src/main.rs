@@ -15,5 +15,7 @@ async fn main() -> ExitCode {
 
 /// The environment; what is no UTF-8 is no setting of ours.
 fn environment() -> Values {
-    Values::new(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
+    Values::new(
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+    )
 }

@@ -59,7 +59,8 @@ Exit codes:
 /// A point in time, or a span of time before now.
 fn time(text: &str) -> Result<Timestamp, String> {
     let ago = parse_duration(text).and_then(|span| Timestamp::now().checked_sub(span).ok());
-    ago.or_else(|| parse_time(text)).ok_or_else(|| "must be a time like 2026-08-21T09:00:00Z, or a span like 24h".to_owned())
+    ago.or_else(|| parse_time(text))
+        .ok_or_else(|| "must be a time like 2026-08-21T09:00:00Z, or a span like 24h".to_owned())
 }
 
 pub(super) async fn run(args: &ReplayArgs, environment: &Values, console: &Console) -> anyhow::Result<ExitCode> {
@@ -125,9 +126,11 @@ async fn list(app: &App, filter: &Filter) -> anyhow::Result<(Groups, Vec<String>
             Err(error) => return Err(error.into()),
         };
         let seen = format!("{:.0}", letter.seen);
-        let group = groups
-            .entry((letter.destination, letter.kind, letter.reason))
-            .or_insert_with(|| Group { count: 0, oldest: seen.clone(), newest: seen.clone() });
+        let group = groups.entry((letter.destination, letter.kind, letter.reason)).or_insert_with(|| Group {
+            count: 0,
+            oldest: seen.clone(),
+            newest: seen.clone(),
+        });
         group.count += 1;
         group.oldest = seen.clone().min(std::mem::take(&mut group.oldest));
         group.newest = seen.max(std::mem::take(&mut group.newest));

@@ -188,10 +188,8 @@ mod tests {
 
     #[test]
     fn tables_escape_pipes_and_name_settings_in_full() {
-        const DECLARED: [Setting; 2] = [
-            Setting::required("TOKEN", "The token.").secret(),
-            Setting::default("FORMAT", "a|b", "One of a|b."),
-        ];
+        const DECLARED: [Setting; 2] =
+            [Setting::required("TOKEN", "The token.").secret(), Setting::default("FORMAT", "a|b", "One of a|b.")];
         assert_eq!(
             markdown_table("soc-syslog", DECLARED.iter()),
             "| Setting | Needed | Default | Meaning |\n|---|---|---|---|\n\

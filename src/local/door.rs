@@ -68,9 +68,10 @@ async fn take(request: Request, host: &Host, functions: &[Function], events: &mp
         return answer(StatusCode::METHOD_NOT_ALLOWED, &json!({"error": "method not allowed", "methods": methods}));
     }
     let query = parts.uri.query().unwrap_or_default();
-    let header_texts = parts.headers.iter().map(|(name, value)| {
-        (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-    });
+    let header_texts = parts
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     let authority = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
     let request = HttpRequest {
         method: parts.method.to_string(),

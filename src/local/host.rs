@@ -72,7 +72,9 @@ impl Host {
         }
         let failed = |error: reqwest::Error| {
             Failure::Attempt(match (error.is_timeout(), self.timeout) {
-                (true, Some(timeout)) => format!("no reply within functionTimeout ({timeout:?}); the host would kill the handler"),
+                (true, Some(timeout)) => {
+                    format!("no reply within functionTimeout ({timeout:?}); the host would kill the handler")
+                }
                 _ => "the connection to the handler broke".to_owned(),
             })
         };
@@ -121,7 +123,8 @@ impl Host {
                 attempt.policy.before(attempt.retry, fastrand::f64())
             });
             let Some(wait) = wait else {
-                self.console.warn(&format!("invocation of {} failed: {failure}; {count} events are lost", function.name));
+                self.console
+                    .warn(&format!("invocation of {} failed: {failure}; {count} events are lost", function.name));
                 return Ok(false);
             };
             self.console.warn(&format!(

@@ -186,7 +186,10 @@ mod tests {
     fn indentation_changes_nothing_but_white_space() {
         let json = r#"{"a":[1.50,{},[] ,{"b":"x\"{,: \\"}],"c":null}"#;
         let pretty = indented(json);
-        assert_eq!(pretty, "{\n  \"a\": [\n    1.50,\n    {},\n    [],\n    {\n      \"b\": \"x\\\"{,: \\\\\"\n    }\n  ],\n  \"c\": null\n}");
+        assert_eq!(
+            pretty,
+            "{\n  \"a\": [\n    1.50,\n    {},\n    [],\n    {\n      \"b\": \"x\\\"{,: \\\\\"\n    }\n  ],\n  \"c\": null\n}"
+        );
         let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
         assert_eq!(value(&pretty), value(json));
     }

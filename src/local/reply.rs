@@ -27,7 +27,9 @@ pub fn judge(status: u16, content_type: Option<&str>, body: &[u8]) -> Result<Suc
     }
     let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if !["application/json", "text/json"].iter().any(|json| media_type.eq_ignore_ascii_case(json)) {
-        return Err(format!("the handler answered with content type {media_type:?}; the host takes only application/json"));
+        return Err(format!(
+            "the handler answered with content type {media_type:?}; the host takes only application/json"
+        ));
     }
     let reply: Value = serde_json::from_slice(body).map_err(|_| "the handler's reply is not JSON".to_owned())?;
     let reply = match reply {

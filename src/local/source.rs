@@ -69,7 +69,8 @@ fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 fn split(bytes: &[u8], lines: bool) -> Vec<Vec<u8>> {
     let is_json = |bytes: &[u8]| serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok();
     let mut parts = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
-    let ndjson = lines || (!is_json(bytes) && parts.clone().next().is_some_and(is_json) && parts.clone().nth(1).is_some());
+    let ndjson =
+        lines || (!is_json(bytes) && parts.clone().next().is_some_and(is_json) && parts.clone().nth(1).is_some());
     match parts.next() {
         None => Vec::new(),
         Some(first) if ndjson => std::iter::once(first).chain(parts).map(<[u8]>::to_vec).collect(),
@@ -117,7 +118,8 @@ mod tests {
     #[test]
     fn a_folder_stands_for_its_json_files_in_order() {
         let folder = tempfile::tempdir().unwrap();
-        for (name, text) in [("b.json", "{\"b\":1}"), ("a.ndjson", "{\"a\":1}\n{\"a\":2}"), ("INDEX.md", "# no event")] {
+        for (name, text) in [("b.json", "{\"b\":1}"), ("a.ndjson", "{\"a\":1}\n{\"a\":2}"), ("INDEX.md", "# no event")]
+        {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
         let bodies = read(&[folder.path().to_owned()]).unwrap();
