@@ -1,1 +1,337 @@
-//! Stub, replaced soon.
+//! The local run: a stand-in for the Functions host, receivers for every destination, sample events.
+//!
+//! `host.json` and the functions are read as the host reads them, this very executable is started as the handler, and events are
+//! posted to it in the host's shape. Without settings, receivers on loopback play the other side of every destination.
+
+pub mod console;
+mod door;
+mod handler;
+pub mod host;
+pub mod invocation;
+pub mod payload;
+pub mod receivers;
+pub mod reply;
+pub mod retry;
+pub mod schedule;
+pub mod script_root;
+pub mod settings_file;
+pub mod source;
+mod stop;
+pub mod table;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use crate::destinations::CATALOG;
+use crate::settings::Values;
+
+use console::{Console, Loudness};
+use handler::{Handler, Launch};
+use host::{Host, Status};
+use invocation::HubEvent;
+use payload::{Masks, Payload};
+use receivers::{Arrival, Receivers};
+use schedule::Schedule;
+use script_root::{Function, ScriptRoot};
+use settings_file::Sources;
+use stop::Stop;
+
+/// Longest wait for what was delivered to come out at the other end of a loopback connection.
+const ARRIVAL_PATIENCE: Duration = Duration::from_secs(2);
+/// Longest wait for the summary's figures.
+const STATUS_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the local run is asked to do.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Files, folders, or `-`; none means the built-in samples.
+    pub paths: Vec<PathBuf>,
+    /// Whether to go on after the first events: its own port, timers.
+    pub watch: bool,
+    /// Its own port; 0 means any free one.
+    pub port: u16,
+    /// Folder of `host.json`.
+    pub root: Option<PathBuf>,
+    /// The event hub function that takes the events.
+    pub function: Option<String>,
+    /// Whether bodies are sized instead of chunked.
+    pub sized: bool,
+}
+
+/// With which settings the handler runs, and who is at the other end.
+struct Scene {
+    values: Values,
+    settings: Vec<(String, String)>,
+    inherit: bool,
+    receivers: Option<Receivers>,
+    masks: Masks,
+}
+
+/// Runs the relay here: success when every event was delivered, or filtered, to every destination.
+///
+/// # Errors
+/// A [`crate::settings::SettingsError`] for faulty settings, before anything is started; anything else that prevents the run.
+pub async fn run(options: &Options, sources: &Sources, console: &Arc<Console>) -> anyhow::Result<ExitCode> {
+    let here = std::env::current_dir().context("the current folder is unknown")?;
+    let root = ScriptRoot::find(options.root.as_deref(), &here, &sources.values)?;
+    let function = root.event_function(options.function.as_deref())?.clone();
+    let mut scene = if sources.own { Scene::own(sources) } else { Scene::rehearsal(sources).await? };
+    crate::app::check(&scene.values)?;
+    let bodies = source::read(&options.paths)?;
+    let door = if options.watch { Some(listen(options.port).await?) } else { None };
+
+    let stop = Stop::listen()?;
+    let client = reqwest::Client::builder().no_proxy().build().context("no HTTP client")?;
+    let launch = Launch {
+        settings: scene.settings.clone(),
+        inherit: scene.inherit,
+        root: root.folder.as_ref().unwrap_or(&here).to_string_lossy().into_owned(),
+        start_timeout: root.start_timeout,
+    };
+    console.note(&match &root.folder {
+        Some(folder) => format!("functions of {}", folder.display()),
+        None => "functions as built in".to_owned(),
+    });
+    let handler = Handler::start(launch, client.clone(), console.clone()).await?;
+    let host = Arc::new(Host::new(client, handler, root.timeout, options.sized, console.clone()));
+
+    let sent = tokio::select! {
+        sent = send(&host, &function, &root, &bodies, console) => Some(sent?),
+        () = stop.wait() => None,
+    };
+    let mut status = report(&host, &mut scene, bodies.len(), console).await?;
+    let mut good = sent == Some(true);
+    if let (Some(door), true) = (door, sent.is_some()) {
+        console.print(&format!(
+            "\nlistening on http://{0}/: POST one event there; functions under http://{0}/api/; Ctrl-C stops",
+            door.local_addr()?
+        ));
+        let next = bodies.len() as u64;
+        let (more, failed) = watch(door, &host, &function, &root, &mut scene, &stop, next, console).await?;
+        status = report(&host, &mut scene, bodies.len() + more, console).await?;
+        good &= failed == 0;
+    }
+    Ok(if good && status.all_delivered() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Scene {
+    /// The user's own destinations.
+    fn own(sources: &Sources) -> Self {
+        Self {
+            values: sources.values.clone(),
+            settings: sources.extra.clone(),
+            inherit: true,
+            receivers: None,
+            masks: Masks::default(),
+        }
+    }
+
+    /// Every destination of the catalogue against receivers. Of the user's settings only those that belong to no destination hold.
+    async fn rehearsal(sources: &Sources) -> anyhow::Result<Self> {
+        let receivers = Receivers::start().await?;
+        let rehearsed = Values::new(receivers.settings.iter().cloned());
+        let mut settings = receivers.settings.clone();
+        for (section, declared) in crate::app::SECTIONS {
+            for setting in declared.iter() {
+                let name = table::full_name(section, setting.key);
+                if let (None, Some(value)) = (rehearsed.get(&name), sources.values.get(&name)) {
+                    settings.push((name, value.to_owned()));
+                }
+            }
+        }
+        // What a process needs besides settings, on some systems.
+        for name in ["RUST_LOG", "PATH", "SYSTEMROOT", "TMPDIR", "LD_LIBRARY_PATH"] {
+            settings.extend(sources.values.get(name).map(|value| (name.to_owned(), value.to_owned())));
+        }
+        let values = Values::new(settings.iter().cloned());
+        let masks = Masks::of(&values, CATALOG.iter().map(|kind| (kind.name, kind)));
+        Ok(Self { values, settings, inherit: false, receivers: Some(receivers), masks })
+    }
+}
+
+/// Posts all events in batches, then ticks the timers once if something was parked; whether every invocation succeeded.
+async fn send(
+    host: &Host,
+    function: &Function,
+    root: &ScriptRoot,
+    bodies: &[Vec<u8>],
+    console: &Console,
+) -> anyhow::Result<bool> {
+    let now = Timestamp::now();
+    let events: Vec<HubEvent> = (0..)
+        .zip(bodies)
+        .map(|(sequence_number, body)| HubEvent { body: body.clone(), sequence_number, enqueued: now })
+        .collect();
+    let mut good = true;
+    let mut done = 0;
+    for batch in events.chunks(root.max_batch) {
+        console.progress(&format!("{done} of {} events", events.len()));
+        good &= host.deliver(function, batch).await?;
+        done += batch.len();
+    }
+    console.progress("");
+    if host.status().await?.waiting() > 0 {
+        for (timer, _) in root.timers() {
+            console.note(&format!("something is parked; starting {}", timer.name));
+            host.tick(timer).await?;
+        }
+    }
+    Ok(good)
+}
+
+async fn listen(port: u16) -> anyhow::Result<TcpListener> {
+    let hint = "choose another with --port, or 0 for any free one";
+    TcpListener::bind(("127.0.0.1", port)).await.with_context(|| format!("port {port} is taken; {hint}"))
+}
+
+/// Takes events and requests on its own port and ticks the timers until it is stopped; how many events came and failed.
+#[expect(clippy::too_many_arguments, reason = "everything that a run consists of goes on here")]
+async fn watch(
+    door: TcpListener,
+    host: &Arc<Host>,
+    function: &Function,
+    root: &ScriptRoot,
+    scene: &mut Scene,
+    stop: &Stop,
+    next: u64,
+    console: &Console,
+) -> anyhow::Result<(usize, usize)> {
+    let (to, events) = mpsc::channel(1024);
+    let (mut came, mut failed) = (0, 0);
+    tokio::select! {
+        ended = door::serve(door, host.clone(), root.functions.clone(), to) => ended?,
+        ended = consume(host, function, root.max_batch, events, next, (&mut came, &mut failed)) => ended?,
+        ended = tick_all(host, root) => ended?,
+        () = show_all(scene.receivers.as_mut(), &scene.masks, console) => {}
+        () = stop.wait() => {}
+    }
+    Ok((came, failed))
+}
+
+/// Delivers what comes through the door, as many events at once as wait there.
+async fn consume(
+    host: &Host,
+    function: &Function,
+    max_batch: usize,
+    mut from: mpsc::Receiver<Vec<u8>>,
+    mut next: u64,
+    (came, failed): (&mut usize, &mut usize),
+) -> anyhow::Result<()> {
+    let mut bodies = Vec::new();
+    while from.recv_many(&mut bodies, max_batch).await > 0 {
+        let enqueued = Timestamp::now();
+        let batch: Vec<HubEvent> = (next..)
+            .zip(bodies.drain(..))
+            .map(|(sequence_number, body)| HubEvent { body, sequence_number, enqueued })
+            .collect();
+        next += batch.len() as u64;
+        *came += batch.len();
+        if !host.deliver(function, &batch).await? {
+            *failed += batch.len();
+        }
+    }
+    Ok(())
+}
+
+/// Ticks every timer at its times, for ever.
+async fn tick_all(host: &Host, root: &ScriptRoot) -> anyhow::Result<()> {
+    futures::future::try_join_all(root.timers().map(|(function, schedule)| tick(host, function, schedule))).await?;
+    std::future::pending().await
+}
+
+/// Ticks one timer at its times, for as long as its schedule has any.
+async fn tick(host: &Host, function: &Function, schedule: &Schedule) -> anyhow::Result<()> {
+    loop {
+        let now = Timestamp::now();
+        let Some(next) = schedule.next(now) else { return Ok(()) };
+        tokio::time::sleep(Duration::try_from(next.duration_since(now)).unwrap_or_default()).await;
+        host.tick(function).await?;
+    }
+}
+
+/// Shows whatever arrives at the receivers, for ever.
+async fn show_all(receivers: Option<&mut Receivers>, masks: &Masks, console: &Console) {
+    if let Some(receivers) = receivers {
+        while let Some(Arrival { destination, payload }) = receivers.arrivals.recv().await {
+            if payload.has_content() && console.loudness() != Loudness::Quiet {
+                show(destination, &payload, masks, console);
+            }
+        }
+    }
+    std::future::pending().await
+}
+
+fn show(destination: &str, payload: &Payload, masks: &Masks, console: &Console) {
+    let title = crate::destinations::kind(destination).map_or(destination, |kind| kind.title);
+    let rule = format!("── {title} ({destination}) ");
+    let text = payload.show(masks, console.loudness() == Loudness::Verbose);
+    console.print(&format!("\n{}\n{text}", console.paint.bold(&format!("{rule:─<80}"))));
+}
+
+/// Prints what arrived first at each destination, and the summary.
+async fn report(host: &Host, scene: &mut Scene, bodies: usize, console: &Console) -> anyhow::Result<Status> {
+    let status = tokio::time::timeout(STATUS_PATIENCE, host.status())
+        .await
+        .context("the handler does not answer the function status")??;
+    if let Some(receivers) = &mut scene.receivers {
+        for (destination, payload) in first_arrivals(receivers, &status).await {
+            if console.loudness() != Loudness::Quiet {
+                show(destination, &payload, &scene.masks, console);
+            }
+        }
+    }
+    console.print(&format!("\n{}", summary(&status, bodies, console)));
+    Ok(status)
+}
+
+/// The first payload with content at each destination to which something was delivered, in the order of the catalogue.
+async fn first_arrivals(receivers: &mut Receivers, status: &Status) -> Vec<(&'static str, Payload)> {
+    let mut first: BTreeMap<usize, (&'static str, Payload)> = BTreeMap::new();
+    let expected = status.destinations.iter().filter(|destination| destination.delivered > 0).count();
+    let all = async {
+        while let Some(Arrival { destination, payload }) = receivers.arrivals.recv().await {
+            let place = CATALOG.iter().position(|kind| kind.name == destination).unwrap_or_default();
+            if payload.has_content() {
+                first.entry(place).or_insert((destination, payload));
+            }
+            if first.len() >= expected && receivers.arrivals.is_empty() {
+                break;
+            }
+        }
+    };
+    // What did not arrive by then is missing from the output, and that is what the user should see.
+    let _ = tokio::time::timeout(ARRIVAL_PATIENCE, all).await;
+    first.into_values().collect()
+}
+
+fn summary(status: &Status, bodies: usize, console: &Console) -> String {
+    let rows: Vec<Vec<String>> = status
+        .destinations
+        .iter()
+        .map(|destination| {
+            let counts = [destination.delivered, destination.waiting, destination.dead, destination.filtered];
+            let mut row = vec![destination.name.clone()];
+            row.extend(counts.iter().map(u64::to_string));
+            row
+        })
+        .collect();
+    let mut text = table::text(&["destination", "delivered", "parked", "dead", "filtered"], &rows);
+    let records = status.events;
+    text.push_str(&format!("\n{bodies} events in, {records} records"));
+    if status.undecodable.dead > 0 {
+        text.push_str(&format!(", {} pieces that are no record (dead-lettered)", status.undecodable.dead));
+    }
+    text.push_str(&match status.all_delivered() {
+        true => console.paint.good("; everything was delivered"),
+        false => console.paint.bad("; not everything was delivered"),
+    });
+    text
+}

@@ -1,15 +1,21 @@
-//! The `defender-relay` program.
+//! The `defender-relay` program: reads the environment once, and does what the command line asks for.
 
 use std::process::ExitCode;
 
+use defender_relay::cli;
 use defender_relay::settings::Values;
 
-/// musl's own allocator is slow with several threads.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-async fn main() -> anyhow::Result<ExitCode> {
-    defender_relay::serve::serve(Values::new(std::env::vars())).await
+async fn main() -> ExitCode {
+    cli::run(std::env::args_os(), environment()).await
+}
+
+/// The environment; what is no UTF-8 is no setting of ours.
+fn environment() -> Values {
+    Values::new(
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+    )
 }

@@ -1,0 +1,88 @@
+//! `defender-relay check`: is the configuration right, and do the destinations answer?
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::time::Instant;
+
+use crate::app::{App, Instance};
+use crate::deliver;
+use crate::local::console::{Console, visible};
+use crate::parcel::Verdict;
+use crate::settings::Values;
+
+/// Longest time for the probe of one destination.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Checks every setting, and with --connect the store and every destination
+///
+/// Prints every fault at once, each with the name of its setting. With --connect it writes to the store and makes a harmless call to each
+/// destination; the README of each destination says what that call proves.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(super) struct CheckArgs {
+    /// Also connect to the store and to each destination
+    #[arg(long)]
+    connect: bool,
+    #[command(flatten)]
+    settings: super::SettingsFile,
+}
+
+const HELP: &str = "\
+Examples:
+  defender-relay check
+  defender-relay check --connect --settings ./prod.settings.json
+
+Exit codes:
+  0  no faults, and with --connect everything answered
+  1  the store or a destination does not answer as it should
+  2  faulty settings or command line";
+
+pub(super) async fn run(args: &CheckArgs, environment: &Values, console: &Console) -> anyhow::Result<ExitCode> {
+    let sources = args.settings.read(environment)?;
+    let app = App::open(&sources.values)?;
+    for instance in &app.instances {
+        for warning in instance.outlet.destination.warnings() {
+            console.warn(&format!("warning: {}: {warning}", instance.outlet.name));
+        }
+    }
+    let mut good = true;
+    if args.connect {
+        let store = app.outbox.probe().await.map_err(|error| error.to_string());
+        good &= say(console, "store", store.map(|()| app.outbox.to_string()));
+        let probes = app.instances.iter().map(probe);
+        for (instance, answer) in app.instances.iter().zip(futures::future::join_all(probes).await) {
+            good &= say(console, &instance.outlet.name, answer);
+        }
+    } else {
+        for instance in &app.instances {
+            console.print(&format!("{}: settings of {} are complete", instance.outlet.name, instance.kind.title));
+        }
+    }
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What the destination's answer to a harmless call means.
+async fn probe(instance: &Instance) -> Result<String, String> {
+    match deliver::probe(&instance.outlet, Instant::now() + PATIENCE).await {
+        None => Ok(format!("{} has no harmless call to make; not connected", instance.kind.title)),
+        Some(Verdict::Accepted | Verdict::Partial { .. } | Verdict::Then(_)) => Ok("answers as it should".to_owned()),
+        Some(
+            Verdict::Retry { reason, .. }
+            | Verdict::Split { reason }
+            | Verdict::Rejected { reason }
+            | Verdict::Misconfigured { reason },
+        ) => Err(reason),
+    }
+}
+
+fn say(console: &Console, name: &str, answer: Result<String, String>) -> bool {
+    let good = answer.is_ok();
+    let (mark, text) = match answer {
+        Ok(text) => (console.paint.good("ok  "), text),
+        Err(text) => (console.paint.bad("FAIL"), text),
+    };
+    console.print(&format!("{mark} {name}: {}", visible(&text)));
+    good
+}

@@ -1,0 +1,154 @@
+//! `defender-relay preview`: what each destination would be sent, without sending it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::ensure;
+use clap::Args;
+use jiff::Timestamp;
+
+use crate::app::Instance;
+use crate::batch::{self, Records, Rendered, Span};
+use crate::event::decode::{self, Decoded, Texts};
+use crate::local::console::{Console, visible};
+use crate::local::payload::{MASK, Masks};
+use crate::local::receivers;
+use crate::local::settings_file::Sources;
+use crate::parcel::{Auth, HttpParcel, Parcel, SyslogParcel};
+use crate::settings::Values;
+use crate::transport::{Framing, SyslogScheme, Transport};
+
+/// Least size of a body that the courier compresses.
+const GZIP_FROM: usize = 1024;
+
+/// Prints exactly what each destination would be sent, secrets masked, and sends nothing
+///
+/// HTTP requests are shown with their body uncompressed and as it is; syslog messages with their framing. Values that are made at the time of
+/// sending are shown in angle brackets.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(super) struct PreviewArgs {
+    /// Files or folders with events, or - for standard input; the built-in samples when there are none
+    #[arg(value_name = "FILE")]
+    paths: Vec<PathBuf>,
+    /// Only this destination, by its name; may be repeated
+    #[arg(long, short)]
+    destination: Vec<String>,
+    #[command(flatten)]
+    settings: super::SettingsFile,
+}
+
+const HELP: &str = "\
+Examples:
+  defender-relay preview                               sample alerts, as each destination of the catalogue gets them
+  defender-relay preview --destination splunk a.json   your alert, as your Splunk would get it
+  az security alert show ... | defender-relay preview -
+
+Exit codes: 0 printed, 1 an event cannot be decoded or expressed, 2 faulty settings or command line";
+
+pub(super) fn run(args: &PreviewArgs, environment: &Values, console: &Console) -> anyhow::Result<ExitCode> {
+    let sources: Sources = args.settings.read(environment)?;
+    // Holds the throw-away CA certificate that the rehearsed destinations trust.
+    let folder = tempfile::tempdir()?;
+    let values = if sources.own { sources.values } else { receivers::preview_settings(folder.path())? };
+    let mut instances = crate::app::open_destinations(&values)?;
+    let names: Vec<String> = instances.iter().map(|instance| instance.outlet.name.clone()).collect();
+    for wanted in &args.destination {
+        ensure!(names.contains(wanted), "no destination {wanted:?}; there are: {}", names.join(", "));
+    }
+    let masks = Masks::of(&values, instances.iter().map(|instance| (instance.outlet.name.as_str(), instance.kind)));
+    if !args.destination.is_empty() {
+        instances.retain(|instance| args.destination.contains(&instance.outlet.name));
+    }
+    let bodies = crate::local::source::read(&args.paths)?;
+    let (texts, mut decoded) = (Texts::default(), Decoded::default());
+    for body in &bodies {
+        decode::decode(body, Timestamp::now(), &texts, &mut decoded);
+    }
+    for piece in &decoded.undecodable {
+        console.warn(&format!("{} bytes would be dead-lettered: {}", piece.raw.len(), piece.reason));
+    }
+    let mut good = decoded.undecodable.is_empty();
+    for instance in &instances {
+        good &= preview(instance, &decoded, &masks, console);
+    }
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Prints one destination's parcels; whether every event that it takes can be expressed.
+fn preview(instance: &Instance, decoded: &Decoded<'_>, masks: &Masks, console: &Console) -> bool {
+    let destination = &instance.outlet.destination;
+    let (mut buffer, mut spans, mut good) = (Vec::new(), Vec::new(), true);
+    let taken = decoded.events.iter().filter(|event| instance.route.takes(event));
+    for event in taken {
+        let start = buffer.len();
+        match destination.render(event, &mut buffer) {
+            Ok(()) => spans.push(Span { start, end: buffer.len(), id: event.id }),
+            Err(error) => {
+                buffer.truncate(start);
+                good = false;
+                console.warn(&format!("{}: event {} would be dead-lettered: {error}", instance.outlet.name, event.id));
+            }
+        }
+    }
+    let rendered = Rendered { buffer: buffer.into(), spans };
+    let filtered = decoded.events.iter().filter(|event| !instance.route.takes(event)).count();
+    let rule = format!("── {} ({}) ", instance.kind.title, instance.outlet.name);
+    console.print(&console.paint.bold(&format!("{rule:─<80}")));
+    for run in batch::cut(&rendered.spans, destination.limits()) {
+        let parcel = destination.pack(Records::new(&rendered.buffer, &rendered.spans[run]));
+        console.print(&match &parcel {
+            Parcel::Http(parcel) => http_text(parcel, masks),
+            Parcel::Syslog(parcel) => syslog_text(parcel, destination.transport(), masks),
+        });
+    }
+    if filtered > 0 {
+        console.note(&format!("{}: {filtered} events are filtered out by its settings", instance.outlet.name));
+    }
+    good
+}
+
+fn http_text(parcel: &HttpParcel, masks: &Masks) -> String {
+    let query = parcel.url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let target = masks.cover(&format!("{}{query}", parcel.url.path()));
+    let mut host = parcel.url.host_str().unwrap_or_default().to_owned();
+    if let Some(port) = parcel.url.port() {
+        host.push_str(&format!(":{port}"));
+    }
+    let mut lines = vec![format!("{} {target} HTTP/1.1", parcel.method), format!("host: {}", masks.cover(&host))];
+    for (name, value) in &parcel.headers {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        lines.push(format!("{name}: {}", masks.header(name.as_str(), &value)));
+    }
+    match &parcel.auth {
+        Auth::None => {}
+        Auth::Header { name, prefix, .. } => lines.push(format!("{name}: {prefix}{MASK}")),
+        Auth::Basic { .. } => lines.push(format!("authorization: Basic {MASK}")),
+        Auth::StandardWebhooks { id, keys, authorization } => {
+            lines.push(format!("webhook-id: {id}"));
+            lines.push("webhook-timestamp: <seconds since 1970, when it is sent>".to_owned());
+            let signatures = vec![format!("v1,{MASK}"); keys.len()];
+            lines.push(format!("webhook-signature: {}", signatures.join(" ")));
+            lines.extend(authorization.as_ref().map(|_| format!("authorization: {MASK}")));
+        }
+    }
+    if parcel.gzip && parcel.body.len() >= GZIP_FROM {
+        lines.push("content-encoding: gzip".to_owned());
+    }
+    let body = masks.cover(&String::from_utf8_lossy(&parcel.body));
+    format!("{}\n\n{}\n", visible(&lines.join("\n")), visible(&body))
+}
+
+fn syslog_text(parcel: &SyslogParcel, transport: &Transport, masks: &Masks) -> String {
+    let counted = matches!(transport, Transport::Syslog(options)
+        if options.framing == Framing::OctetCounting && options.scheme != SyslogScheme::Udp);
+    let mut out = String::new();
+    for message in parcel.messages.iter() {
+        let text = visible(&masks.cover(&String::from_utf8_lossy(message)));
+        match counted {
+            true => out.push_str(&format!("{} {text}\n", message.len())),
+            false => out.push_str(&format!("{text}\n")),
+        }
+    }
+    out
+}
