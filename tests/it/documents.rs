@@ -103,7 +103,7 @@ fn every_destination_has_a_whole_page() {
 #[test]
 fn every_destinations_settings_table_is_its_declaration() {
     for kind in CATALOG {
-        let table = defender_relay::cli::settings_table(kind);
+        let table = defender_relay::cli::settings::markdown(kind);
         let page = page_of(kind);
         let written = marked(&page, "settings").unwrap_or("nothing between settings markers");
         assert_eq!(written, table.trim(), "put this into src/destinations/{}/README.md:\n{table}\n", kind.name);
@@ -151,7 +151,7 @@ fn the_pages_name_no_setting_that_does_not_exist() {
 #[test]
 fn the_readme_explains_every_setting_that_is_no_destinations() {
     let readme = read("README.md");
-    for name in general_settings().iter().chain(&ROUTE_SETTINGS.iter().map(|s| s.key.to_owned()).collect()) {
+    for name in general_settings().into_iter().chain(ROUTE_SETTINGS.iter().map(|setting| setting.key.to_owned())) {
         assert!(readme.contains(name.as_str()), "README.md does not mention {name}");
     }
 }
