@@ -32,15 +32,33 @@ const IMPURE: &[&str] = &[
 
 /// Modules with the modules to their right, which they never name. A module that is missing here points wherever it likes.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("event", &["app", "batch", "cli", "deliver", "destinations", "format", "functions", "host", "local", "outbox", "parcel"]),
+    (
+        "event",
+        &["app", "batch", "cli", "deliver", "destinations", "format", "functions", "host", "local", "outbox", "parcel"],
+    ),
     ("event", &["relay", "route", "serve", "settings", "telemetry", "transport"]),
     ("settings", &["app", "batch", "cli", "deliver", "destinations", "event", "format", "functions", "host", "local"]),
     ("settings", &["outbox", "relay", "route", "serve", "telemetry"]),
-    ("transport", &["app", "cli", "deliver", "destinations", "functions", "host", "local", "outbox", "relay", "route", "serve"]),
-    ("parcel", &["app", "cli", "deliver", "destinations", "functions", "host", "local", "outbox", "relay", "route", "serve"]),
-    ("batch", &["app", "cli", "deliver", "destinations", "functions", "host", "local", "outbox", "relay", "route", "serve"]),
-    ("format", &["app", "cli", "deliver", "destinations", "functions", "host", "local", "outbox", "relay", "route", "serve"]),
-    ("destinations", &["app", "cli", "deliver", "functions", "host", "local", "outbox", "relay", "route", "serve", "telemetry"]),
+    (
+        "transport",
+        &["app", "cli", "deliver", "destinations", "functions", "host", "local", "outbox", "relay", "route", "serve"],
+    ),
+    (
+        "parcel",
+        &["app", "cli", "deliver", "destinations", "functions", "host", "local", "outbox", "relay", "route", "serve"],
+    ),
+    (
+        "batch",
+        &["app", "cli", "deliver", "destinations", "functions", "host", "local", "outbox", "relay", "route", "serve"],
+    ),
+    (
+        "format",
+        &["app", "cli", "deliver", "destinations", "functions", "host", "local", "outbox", "relay", "route", "serve"],
+    ),
+    (
+        "destinations",
+        &["app", "cli", "deliver", "functions", "host", "local", "outbox", "relay", "route", "serve", "telemetry"],
+    ),
     ("route", &["app", "cli", "deliver", "destinations", "functions", "host", "local", "outbox", "relay", "serve"]),
     ("host", &["app", "cli", "deliver", "destinations", "functions", "local", "outbox", "relay", "route", "serve"]),
     ("deliver", &["app", "cli", "functions", "host", "local", "outbox", "relay", "route", "serve"]),
@@ -140,9 +158,10 @@ fn folders(folder: &str) -> BTreeSet<String> {
 #[test]
 fn destinations_and_formats_are_pure() {
     let mut faults = Vec::new();
-    for source in sources("src").iter().filter(|source| {
-        ["src/destinations", "src/format"].iter().any(|pure| source.path.starts_with(pure))
-    }) {
+    for source in sources("src")
+        .iter()
+        .filter(|source| ["src/destinations", "src/format"].iter().any(|pure| source.path.starts_with(pure)))
+    {
         for word in IMPURE.iter().filter(|word| source.names(word)) {
             faults.push(format!("{} names {word}", source.path));
         }
@@ -190,7 +209,11 @@ fn files_hold_one_concept() {
         let lines = fs::read_to_string(root().join(&source.path)).unwrap().lines().count();
         let listed = LONG.iter().any(|(path, _)| *path == source.path);
         if listed != (lines > 500) {
-            faults.push(format!("{}: {lines} lines, {}", source.path, if listed { "listed as long" } else { "over 500" }));
+            faults.push(format!(
+                "{}: {lines} lines, {}",
+                source.path,
+                if listed { "listed as long" } else { "over 500" }
+            ));
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));

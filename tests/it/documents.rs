@@ -91,8 +91,7 @@ fn every_destination_has_a_whole_page() {
     let mut faults = Vec::new();
     for kind in CATALOG {
         let page = page_of(kind);
-        let headings: Vec<String> =
-            prose(&page).filter(|line| line.starts_with('#')).map(str::to_lowercase).collect();
+        let headings: Vec<String> = prose(&page).filter(|line| line.starts_with('#')).map(str::to_lowercase).collect();
         for section in SECTIONS_OF_A_PAGE.iter().filter(|section| !headings.iter().any(|h| h.contains(**section))) {
             faults.push(format!("{}/README.md has no section {section:?}", kind.name));
         }
@@ -221,7 +220,11 @@ fn no_file_names_a_place_on_the_machine_where_it_was_written() {
 #[test]
 fn every_snapshot_has_its_source() {
     for path in files().iter().filter(|path| path.extension().is_some_and(|extension| extension == "snap")) {
-        assert!(source_of(path).is_some_and(|source| root().join(source).is_file()), "{} has no source", path.display());
+        assert!(
+            source_of(path).is_some_and(|source| root().join(source).is_file()),
+            "{} has no source",
+            path.display()
+        );
     }
 }
 

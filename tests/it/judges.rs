@@ -43,9 +43,8 @@ fn ways() -> Vec<Way> {
     let way = |name: &str, settings: &[(&str, &str)], speaks, max| {
         let kind = kind(name).unwrap();
         let address = [("ADDRESS", "tls://collector.example")];
-        let values = Values::new(
-            address.iter().chain(settings).map(|(key, value)| (format!("X__{key}"), (*value).to_owned())),
-        );
+        let values =
+            Values::new(address.iter().chain(settings).map(|(key, value)| (format!("X__{key}"), (*value).to_owned())));
         let destination = (kind.open)(&Section::new("x", kind.settings.to_vec(), &values)).unwrap();
         Way { destination, speaks, max }
     };
@@ -54,14 +53,29 @@ fn ways() -> Vec<Way> {
     vec![
         way("arcsight", &[("HEADER", "none")], Speech::Cef, 8000),
         way("arcsight", &[("HEADER", "none"), ("CEF_VERSION", "1"), ("MAX_MESSAGE_BYTES", "1024")], Speech::Cef, 1024),
-        way("arcsight", &[("HEADER", "rfc5424"), ("HOSTNAME", &host), ("MAX_MESSAGE_BYTES", "1024")], Speech::SyslogCef, 1024),
+        way(
+            "arcsight",
+            &[("HEADER", "rfc5424"), ("HOSTNAME", &host), ("MAX_MESSAGE_BYTES", "1024")],
+            Speech::SyslogCef,
+            1024,
+        ),
         way("qradar", &[("HEADER", "none")], Speech::Leef('^'), 4000),
-        way("qradar", &[("HEADER", "none"), ("LEEF_VERSION", "1.0"), ("MAX_MESSAGE_BYTES", "1024")], Speech::Leef('\t'), 1024),
+        way(
+            "qradar",
+            &[("HEADER", "none"), ("LEEF_VERSION", "1.0"), ("MAX_MESSAGE_BYTES", "1024")],
+            Speech::Leef('\t'),
+            1024,
+        ),
         way("qradar", &[("HEADER", "none"), ("DELIMITER", "x09")], Speech::Leef('\t'), 4000),
         way("syslog", &[], Speech::Json, 8000),
         way(
             "syslog",
-            &[("HOSTNAME", &host), ("APP_NAME", &app), ("SD_ID", "abcdefghijklmnopqrstuvwxyz@32473"), ("MAX_MESSAGE_BYTES", "1024")],
+            &[
+                ("HOSTNAME", &host),
+                ("APP_NAME", &app),
+                ("SD_ID", "abcdefghijklmnopqrstuvwxyz@32473"),
+                ("MAX_MESSAGE_BYTES", "1024"),
+            ],
             Speech::Json,
             1024,
         ),
@@ -135,7 +149,9 @@ fn check_leef(line: &str, delimiter: char, event: &Event<'_>) {
     assert!((1..=10).contains(&pairs["sev"].parse::<u8>().unwrap()));
     let said = |c: char| c == '^' && delimiter != '^';
     if let Some(alert) = &event.alert {
-        for (key, meant) in [("desc", &alert.description), ("alertId", &alert.system_alert_id), ("resource", &alert.compromised_entity)] {
+        for (key, meant) in
+            [("desc", &alert.description), ("alertId", &alert.system_alert_id), ("resource", &alert.compromised_entity)]
+        {
             if let (Some(value), Some(meant)) = (pairs.get(key), meant) {
                 assert_says(value, &one_line(meant, said));
             }
@@ -149,12 +165,16 @@ fn check_cef(name: &str, severity: &str, extension: &BTreeMap<String, String>, e
     assert!(severity.parse::<u8>().unwrap() <= 10);
     assert_eq!(extension["cs5"], event.id.to_string());
     assert_eq!(extension["cs5Label"], "EventId");
-    for (key, longest) in [("externalId", 40), ("msg", 1023), ("dhost", 1023), ("dvchost", 100), ("request", 1023), ("cs1", 4000)] {
+    for (key, longest) in
+        [("externalId", 40), ("msg", 1023), ("dhost", 1023), ("dvchost", 100), ("request", 1023), ("cs1", 4000)]
+    {
         assert!(extension.get(key).is_none_or(|value| value.chars().count() <= longest), "{key}");
     }
     let keeps = |c: char| matches!(c, '\r' | '\n' | '^');
     if let Some(alert) = &event.alert {
-        for (key, meant) in [("msg", &alert.description), ("cs4", &alert.system_alert_id), ("dhost", &alert.compromised_entity)] {
+        for (key, meant) in
+            [("msg", &alert.description), ("cs4", &alert.system_alert_id), ("dhost", &alert.compromised_entity)]
+        {
             if let (Some(value), Some(meant)) = (extension.get(key), meant) {
                 assert_says(value, &one_line(meant, keeps));
             }
@@ -274,7 +294,8 @@ fn hostile() -> Vec<String> {
     let mut bodies: Vec<String> = texts.into_iter().map(alert_of).collect();
     bodies.push("{\r\n\t\"nothing\" : [ \"known\" ]\r\n}".into());
     bodies.push("{}".into());
-    let long: serde_json::Map<String, Value> = (0..500).map(|n| (format!("unknown{n}"), json!("x".repeat(n)))).collect();
+    let long: serde_json::Map<String, Value> =
+        (0..500).map(|n| (format!("unknown{n}"), json!("x".repeat(n)))).collect();
     bodies.push(Value::Object(long).to_string());
     bodies.push(json!({"id": "/subscriptions/x/providers/Microsoft.Security/locations/y/alerts/z", "name": "z",
         "type": "Microsoft.Security/Locations/alerts",
@@ -347,7 +368,8 @@ fn judged(python: &PathBuf, cases: &[Value]) -> Vec<Value> {
 
 #[test]
 fn other_peoples_parsers_agree() {
-    let Some(python) = support::need("a python with cefp and syslog-rfc5424-parser (RELAY_JUDGES_PYTHON)", python()) else {
+    let Some(python) = support::need("a python with cefp and syslog-rfc5424-parser (RELAY_JUDGES_PYTHON)", python())
+    else {
         return;
     };
     let ways = ways();

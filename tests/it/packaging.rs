@@ -169,7 +169,10 @@ fn the_hosts_time_out_leaves_room_for_a_whole_delivery() {
     let budget = defender_relay::app::DELIVERY_SETTINGS.iter().find(|setting| setting.key == "BUDGET").unwrap();
     let defender_relay::settings::Need::Default(budget) = budget.need else { panic!("BUDGET has a default") };
     let budget = defender_relay::settings::parse_duration(budget).unwrap();
-    assert!(time_span(&host["functionTimeout"]) >= 4 * budget, "the time-out kills the process and all that runs in it");
+    assert!(
+        time_span(&host["functionTimeout"]) >= 4 * budget,
+        "the time-out kills the process and all that runs in it"
+    );
 }
 
 #[test]
