@@ -1,5 +1,6 @@
 //! Real receivers: rsyslog and syslog-ng as Debian builds them, over TCP, TLS and mutual TLS. What arrives equals what was sent, byte for
 //! byte; and what does not arrive is never called sent.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
