@@ -13,8 +13,8 @@ use tokio::net::{TcpStream, UdpSocket, lookup_host};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Courier;
-use super::courier::Faults;
-use super::tls::{self, Tls};
+use super::courier::{Broken, Faults};
+use super::tls::Tls;
 use crate::batch::Frames;
 use crate::parcel::{Failure, Parcel, Reply};
 use crate::transport::{SyslogOptions, SyslogScheme};
@@ -33,16 +33,6 @@ pub(super) struct SyslogCourier {
     /// Whom the certificate must name; only with TLS.
     name: Option<ServerName<'static>>,
     tls: Tls,
-}
-
-/// Why a flush failed, and whose fault it is.
-#[derive(Debug)]
-struct Broken(Failure, String);
-
-impl Broken {
-    fn at(stage: &str, error: &io::Error) -> Self {
-        Self(tls::failure(error), format!("{stage}: {}", tls::cause(error)))
-    }
 }
 
 #[async_trait]
@@ -85,7 +75,7 @@ impl SyslogCourier {
     }
 
     fn failed(&self, Broken(failure, detail): Broken) -> Reply {
-        Reply::Failed { failure, detail: format!("{}:{}: {detail}", self.options.host, self.options.port) }
+        Broken(failure, format!("{}:{}: {detail}", self.options.host, self.options.port)).into()
     }
 
     async fn flush(&self, messages: &Frames) -> Result<(), Broken> {
@@ -112,8 +102,8 @@ impl SyslogCourier {
         let stream = timeout(CONNECT, TcpStream::connect((self.options.host.as_str(), self.options.port)))
             .await
             .map_err(|_| Broken(Failure::Network, "the connection timed out".to_owned()))?
-            .map_err(|error| Broken::at("cannot connect", &error))?;
-        stream.set_nodelay(true).map_err(|error| Broken::at("cannot connect", &error))?;
+            .map_err(|error| Broken::of("cannot connect", &error))?;
+        stream.set_nodelay(true).map_err(|error| Broken::of("cannot connect", &error))?;
         Ok((stream, start.elapsed()))
     }
 
@@ -124,11 +114,11 @@ impl SyslogCourier {
         }
         let address = lookup_host((self.options.host.as_str(), self.options.port))
             .await
-            .map_err(|error| Broken::at("cannot resolve the host", &error))?
+            .map_err(|error| Broken::of("cannot resolve the host", &error))?
             .next()
             .ok_or_else(|| Broken(Failure::Network, "the host has no address".to_owned()))?;
         let local = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-        let failed = |error: io::Error| Broken::at("cannot send", &error);
+        let failed = |error: io::Error| Broken::of("cannot send", &error);
         let socket = UdpSocket::bind(local).await.map_err(failed)?;
         socket.connect(address).await.map_err(failed)?;
         for message in messages.iter() {

@@ -1,5 +1,6 @@
 //! Real receivers: rsyslog and syslog-ng as Debian builds them, over TCP, TLS and mutual TLS. What arrives equals what was sent, byte for
 //! byte; and what does not arrive is never called sent.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -117,17 +118,17 @@ fn write_certificates(folder: &Path, certificates: &Certificates) {
     std::fs::write(folder.join("server.key"), &certificates.server.key).unwrap();
 }
 
-/// Where rsyslog is: installed, or unpacked below `target/peers`, since Debian installs only one of the two receivers.
+/// The program and its libraries: installed, or unpacked below `target/peers`, since Debian installs only one of the two receivers.
 fn rsyslogd() -> Option<(PathBuf, PathBuf)> {
-    let unpacked = support::root().join("target/peers");
-    let found = [(support::program("rsyslogd"), PathBuf::from("/usr/lib")), {
-        (Some(unpacked.join("usr/sbin/rsyslogd")), unpacked.join("usr/lib"))
-    }]
-    .into_iter()
-    .find_map(|(program, libraries)| {
-        let libraries = libraries.join(format!("{}-linux-gnu", std::env::consts::ARCH));
-        let there = libraries.join("rsyslog/lmnsd_ossl.so").is_file();
-        program.filter(|program| program.is_file() && there).map(|program| (program, libraries))
+    let unpacked = support::root().join("target/peers/usr");
+    let candidates = [
+        (support::program("rsyslogd"), PathBuf::from("/usr/lib")),
+        (Some(unpacked.join("sbin/rsyslogd")), unpacked.join("lib")),
+    ];
+    let found = candidates.into_iter().find_map(|(program, lib)| {
+        let libraries = lib.join(format!("{}-linux-gnu", std::env::consts::ARCH));
+        let usable = libraries.join("rsyslog/lmnsd_ossl.so").is_file();
+        Some((program.filter(|program| usable && program.is_file())?, libraries))
     });
     support::need("rsyslogd with rsyslog-openssl", found)
 }
@@ -181,9 +182,9 @@ async fn syslog_ng(guard: Guard, framing: Framing, certificates: &Certificates) 
     let port = free_port();
     let at = folder.path().display();
     let verify = if guard == Guard::MutualTls { "required-trusted" } else { "optional-untrusted" };
-    let transport = match (guard, framing) {
-        (Guard::Nothing, _) => r#"transport("tcp")"#.to_owned(),
-        (Guard::Tls | Guard::MutualTls, _) => format!(
+    let transport = match guard {
+        Guard::Nothing => r#"transport("tcp")"#.to_owned(),
+        Guard::Tls | Guard::MutualTls => format!(
             r#"transport("tls") tls(key-file("{at}/server.key") cert-file("{at}/server.pem") ca-file("{at}/ca.pem")
             peer-verify({verify}))"#
         ),

@@ -198,3 +198,59 @@ fn dates_become_seconds() {
         assert_eq!(headers[RETRY_AFTER], seconds);
     }
 }
+
+/// A TLS server for `localhost`, which may ask for a certificate that nobody has; with the PEM text of its issuer.
+async fn tls_server(client_certificate: bool) -> (Url, String) {
+    let generated = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder =
+        rustls::ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
+    let builder = if client_certificate {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(generated.cert.der().clone()).unwrap();
+        let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        builder.with_client_cert_verifier(verifier.build().unwrap())
+    } else {
+        builder.with_no_client_auth()
+    };
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(generated.signing_key.serialize_der().into());
+    let config = builder.with_single_cert(vec![generated.cert.der().clone()], key).unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("https://localhost:{}/", listener.local_addr().unwrap().port())).unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(&ok("", b"")).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    (url, generated.cert.pem())
+}
+
+#[tokio::test]
+async fn only_a_trusted_server_gets_the_request() {
+    let (url, issuer) = tls_server(false).await;
+    let trusting = |ca_pem: Option<String>| {
+        let tls = TlsOptions { ca_pem, ..TlsOptions::default() };
+        HttpCourier::open(HttpOptions { tls, timeout: LONG, cookies: false }).unwrap()
+    };
+    let reply = send(&trusting(Some(issuer.clone())), post(&url, "{}")).await;
+    assert!(matches!(reply, Reply::Http { .. }), "{reply:?}");
+    let mut other_name = url.clone();
+    other_name.set_host(Some("127.0.0.1")).unwrap();
+    for (courier, url) in [(trusting(None), &url), (trusting(Some(issuer)), &other_name)] {
+        let reply = send(&courier, post(url, "{}")).await;
+        assert!(matches!(&reply, Reply::Failed { failure: Failure::Trust, .. }), "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_wants_our_certificate_is_a_matter_of_trust() {
+    let (url, issuer) = tls_server(true).await;
+    let tls = TlsOptions { ca_pem: Some(issuer), ..TlsOptions::default() };
+    let courier = HttpCourier::open(HttpOptions { tls, timeout: LONG, cookies: false }).unwrap();
+    let reply = send(&courier, post(&url, "{}")).await;
+    assert!(matches!(&reply, Reply::Failed { failure: Failure::Trust, .. }), "{reply:?}");
+}

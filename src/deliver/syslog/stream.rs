@@ -16,8 +16,8 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::Broken;
 use crate::batch::Frames;
+use crate::deliver::courier::Broken;
 use crate::parcel::Failure;
 use crate::transport::Framing;
 
@@ -40,7 +40,7 @@ pub(super) async fn secure(
     let mut stream = TlsConnector::from(Arc::new(config))
         .connect(name, stream)
         .await
-        .map_err(|error| Broken::at("the TLS handshake failed", &error))?;
+        .map_err(|error| Broken::of("the TLS handshake failed", &error))?;
     let late = stream.get_ref().1.protocol_version() == Some(ProtocolVersion::TLSv1_3);
     if late && witness.asked.load(Ordering::Relaxed) {
         let patience = (round_trip * 4).clamp(Duration::from_millis(300), Duration::from_secs(1));
@@ -134,7 +134,7 @@ async fn listen<S: AsyncRead + Unpin>(stream: &mut S, patience: Duration) -> Res
         }
     });
     match heard.await {
-        Ok(Err(error)) => Err(Broken::at("the peer closed the connection", &error)),
+        Ok(Err(error)) => Err(Broken::of("the peer closed the connection", &error)),
         Ok(Ok(())) | Err(_) => Ok(()),
     }
 }
@@ -148,7 +148,7 @@ async fn farewell<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(), Broken> {
     });
     match closed.await {
         Ok(Err(error)) if error.kind() != io::ErrorKind::UnexpectedEof => {
-            Err(Broken::at("the peer broke the connection off", &error))
+            Err(Broken::of("the peer broke the connection off", &error))
         }
         Ok(_) | Err(_) => Ok(()),
     }
@@ -158,7 +158,7 @@ async fn farewell<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(), Broken> {
 async fn complaint<S: AsyncRead + Unpin>(stream: &mut S, error: &io::Error) -> Broken {
     match listen(stream, Duration::from_millis(200)).await {
         Err(broken @ Broken(Failure::Trust, _)) => broken,
-        _ => Broken::at("cannot write", error),
+        _ => Broken::of("cannot write", error),
     }
 }
 
