@@ -13,11 +13,8 @@ pub struct Limits {
     pub records: usize,
     /// Bytes of records per parcel. One record larger than this still travels, alone: the destination decides.
     pub bytes: usize,
-}
-
-impl Limits {
-    /// One record per parcel.
-    pub const SINGLE: Self = Self { records: 1, bytes: usize::MAX };
+    /// Parcels that may be under way at once; more than 1 gives up the order.
+    pub lanes: usize,
 }
 
 /// One destination's records: a single buffer, and where each record lies in it.
@@ -149,7 +146,7 @@ mod tests {
 
     #[test]
     fn runs_respect_records_and_bytes() {
-        let limits = Limits { records: 3, bytes: 10 };
+        let limits = Limits { records: 3, bytes: 10, lanes: 1 };
         assert_eq!(cut(&spans(&[4, 4, 4]), limits), [0..2, 2..3]);
         assert_eq!(cut(&spans(&[1, 1, 1, 1]), limits), [0..3, 3..4]);
         assert_eq!(cut(&[], limits), Vec::<Range<usize>>::new());
@@ -157,6 +154,6 @@ mod tests {
 
     #[test]
     fn a_record_over_the_limit_travels_alone() {
-        assert_eq!(cut(&spans(&[4, 99, 4]), Limits { records: 10, bytes: 10 }), [0..1, 1..2, 2..3]);
+        assert_eq!(cut(&spans(&[4, 99, 4]), Limits { records: 10, bytes: 10, lanes: 1 }), [0..1, 1..2, 2..3]);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::ops::{ControlFlow, Range};
 use std::time::Duration;
 
+use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -19,7 +20,7 @@ const STEPS: usize = 32;
 /// Delivers `rendered` and says what became of each record, in the order of its spans. Returns by `deadline`, whatever the destination
 /// does. `now` is the wall clock, for when a parked record may be sent again.
 ///
-/// One run is under way at a time, in order. Each reply settles at least one record, halves a run, or counts as a failed try, so the
+/// Runs start in order, as many at once as the destination has lanes. Each reply settles at least one record, halves a run, or counts as a failed try, so the
 /// number of messages is bounded: n records that are all refused cost at most 2n - 1.
 pub async fn deliver(
     outlet: &Outlet,
@@ -81,6 +82,19 @@ async fn converse(outlet: &Outlet, mut parcel: Parcel, records: usize, deadline:
     Talk::TooLong
 }
 
+/// One lane: waits as long as the piece asks, packs it, and holds the conversation about it.
+async fn send(outlet: &Outlet, rendered: &Rendered, piece: Piece, deadline: Instant) -> (Piece, Talk) {
+    if !piece.delay.is_zero() {
+        sleep(piece.delay).await;
+    }
+    if Instant::now() >= deadline {
+        return (piece, Talk::OutOfTime);
+    }
+    let records = Records::new(&rendered.buffer, &rendered.spans[piece.range.clone()]);
+    let talk = converse(outlet, outlet.destination.pack(records), records.len(), deadline).await;
+    (piece, talk)
+}
+
 struct Run<'a> {
     outlet: &'a Outlet,
     rendered: &'a Rendered,
@@ -113,30 +127,37 @@ type Course = ControlFlow<Fate>;
 impl Run<'_> {
     /// Decides fates; returns the fate of whatever is left undecided.
     async fn work(&mut self) -> Fate {
+        if self.rendered.spans.is_empty() {
+            return Fate::Delivered; // nobody's: asking the breaker would use up its one probe
+        }
         if let Err(turned_away) = self.outlet.breaker.admit() {
             return self.parked(format!("circuit open: {}", turned_away.reason), Some(turned_away.wait));
         }
         self.queue.extend(cut(&self.rendered.spans, self.outlet.destination.limits()).into_iter().map(Piece::new));
-        while let Some(piece) = self.queue.pop_front() {
-            if !piece.delay.is_zero() {
-                sleep(piece.delay).await;
+        // Lanes never start anything new once the course is decided, but what is under way is heard to the end: it may be taken.
+        let lanes = self.outlet.destination.limits().lanes.max(1);
+        let mut under_way = FuturesUnordered::new();
+        let mut left = None;
+        loop {
+            while left.is_none() && under_way.len() < lanes {
+                let Some(piece) = self.queue.pop_front() else { break };
+                under_way.push(send(self.outlet, self.rendered, piece, self.deadline));
             }
-            if let ControlFlow::Break(left) = self.send(piece).await {
-                return left;
+            let Some((piece, talk)) = under_way.next().await else { break };
+            if let ControlFlow::Break(fate) = self.conclude(piece, talk) {
+                left.get_or_insert(fate);
             }
         }
-        self.parked(OUT_OF_TIME.to_owned(), None)
+        left.unwrap_or_else(|| self.parked(OUT_OF_TIME.to_owned(), None))
     }
 
-    async fn send(&mut self, piece: Piece) -> Course {
-        if Instant::now() >= self.deadline {
-            return self.out_of_time();
-        }
-        let records = Records::new(&self.rendered.buffer, &self.rendered.spans[piece.range.clone()]);
-        let parcel = self.outlet.destination.pack(records);
-        match converse(self.outlet, parcel, records.len(), self.deadline).await {
+    fn conclude(&mut self, piece: Piece, talk: Talk) -> Course {
+        match talk {
             Talk::Ended(verdict) => self.apply(piece, verdict),
-            Talk::OutOfTime => self.out_of_time(),
+            Talk::OutOfTime => {
+                self.note(self.outlet.breaker.trip(OUT_OF_TIME, Duration::ZERO), OUT_OF_TIME);
+                Course::Break(self.parked(OUT_OF_TIME.to_owned(), None))
+            }
             Talk::TooLong => {
                 let fate = self.parked(TOO_LONG.to_owned(), None);
                 self.settle(piece.range, &fate);
@@ -251,11 +272,6 @@ impl Run<'_> {
     fn parked(&self, reason: String, wait: Option<Duration>) -> Fate {
         let not_before = wait.and_then(|wait| (self.now)().checked_add(wait).ok());
         Fate::Parked { reason, not_before }
-    }
-
-    fn out_of_time(&self) -> Course {
-        self.note(self.outlet.breaker.trip(OUT_OF_TIME, Duration::ZERO), OUT_OF_TIME);
-        Course::Break(self.parked(OUT_OF_TIME.to_owned(), None))
     }
 
     fn well(&self) {

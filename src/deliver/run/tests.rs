@@ -43,7 +43,7 @@ impl Destination for Scripted {
     }
 
     fn limits(&self) -> Limits {
-        Limits { records: self.records, bytes: usize::MAX }
+        Limits { records: self.records, bytes: usize::MAX, lanes: 1 }
     }
 
     fn render(&self, _: &Event<'_>, _: &mut Vec<u8>) -> Result<(), RenderError> {

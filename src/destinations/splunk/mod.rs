@@ -105,7 +105,11 @@ impl Splunk {
         ack_url.query_pairs_mut().append_pair("channel", &channel);
         let splunk = Self {
             transport: Transport::Http(HttpOptions { cookies: ack != Ack::Off, ..HttpOptions::from_section(section) }),
-            limits: Limits { records: usize::MAX, bytes: section.number("MAX_BATCH_BYTES", 10_000..=838_860_800) },
+            limits: Limits {
+                records: usize::MAX,
+                bytes: section.number("MAX_BATCH_BYTES", 10_000..=838_860_800),
+                lanes: 1,
+            },
             gzip: section.flag("GZIP"),
             ack,
             token: token(section),

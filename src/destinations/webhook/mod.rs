@@ -51,6 +51,11 @@ const SETTINGS: &[Setting] = &[
         "io.github.defender-relay",
         "Reverse domain name that CloudEvents types begin with; the record kind and .v1 follow.",
     ),
+    Setting::default(
+        "CONCURRENCY",
+        "4",
+        "Requests under way at once, between 1 and 64. With more than 1 the order of deliveries is not kept.",
+    ),
     Setting::optional(
         "EVENT_SOURCE",
         "Source of every CloudEvent, a URI reference; without it, /subscriptions/ and the id of the record's subscription.",
@@ -74,6 +79,7 @@ struct Webhook {
     authorization: Option<Secret>,
     body: Body,
     envelope: Envelope,
+    concurrency: usize,
 }
 
 impl Webhook {
@@ -86,6 +92,7 @@ impl Webhook {
             body: section
                 .choice("BODY", &[("raw", Body::Raw), ("graph", Body::Graph), ("cloudevents", Body::CloudEvents)]),
             envelope: envelope(section),
+            concurrency: section.number("CONCURRENCY", 1..=64),
         };
         section.finish(webhook)
     }
@@ -104,7 +111,7 @@ impl Destination for Webhook {
 
     /// One record per request, so that each has its own id, signature and answer.
     fn limits(&self) -> Limits {
-        Limits::SINGLE
+        Limits { records: 1, bytes: usize::MAX, lanes: self.concurrency }
     }
 
     fn render(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), RenderError> {
