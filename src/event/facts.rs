@@ -63,7 +63,8 @@ impl<'a> Facts<'a> {
             facts.user = user(account);
             facts.user_id = account.sid.clone().or_else(|| account.entra_id.clone());
         }
-        facts.host = evidence.of_kind(Kind::Host).find_map(|piece| piece.host_name.clone().or_else(|| piece.name.clone()));
+        facts.host =
+            evidence.of_kind(Kind::Host).find_map(|piece| piece.host_name.clone().or_else(|| piece.name.clone()));
         facts.url = evidence.of_kind(Kind::Url).find_map(|piece| piece.url.clone());
         facts.domain_name = evidence.of_kind(Kind::Dns).find_map(|piece| piece.domain.clone());
         facts
@@ -115,7 +116,7 @@ impl<'a> Facts<'a> {
         let image = found.and_then(|process| evidence.follow(&process.image));
         if let Some(process) = found {
             self.process_name = image.and_then(|file| file.name.clone()).or_else(|| process.name.clone());
-            self.process_id = process.process_id.as_ref().and_then(process_id);
+            self.process_id = process.process_id.as_deref().and_then(process_id);
             self.command_line = process.command_line.clone();
         }
         let file = evidence.of_kind(Kind::File).find(|piece| piece.name.is_some()).or(image);
@@ -172,7 +173,7 @@ fn address<'a>(text: &Cow<'a, str>) -> Option<Cow<'a, str>> {
 }
 
 /// A process id in decimal, or in hexadecimal after `0x`.
-fn process_id(text: &Cow<'_, str>) -> Option<u64> {
+fn process_id(text: &str) -> Option<u64> {
     let text = text.trim();
     match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),

@@ -10,7 +10,11 @@ mod decoding {
     /// records together lies between.
     fn account(body: &[u8], out: &Decoded<'_>) -> Result<(), TestCaseError> {
         let within = |piece: &[u8]| {
-            let start = piece.as_ptr().addr().checked_sub(body.as_ptr().addr()).filter(|start| start + piece.len() <= body.len())?;
+            let start = piece
+                .as_ptr()
+                .addr()
+                .checked_sub(body.as_ptr().addr())
+                .filter(|start| start + piece.len() <= body.len())?;
             Some((start, start + piece.len()))
         };
         let mut ranges: Vec<_> = out.undecodable.iter().filter_map(|piece| within(piece.raw)).collect();
@@ -39,13 +43,8 @@ mod decoding {
         for event in &out.events {
             prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(event.raw).is_ok(), "not valid JSON");
             if let Some(alert) = &event.alert {
-                alert.facts();
-                alert.entities();
-                alert.tactics();
-                alert.techniques();
-                alert.remediation_steps();
-                alert.description_filled();
-                alert.resource_type();
+                std::hint::black_box((alert.facts(), alert.entities(), alert.tactics(), alert.techniques()));
+                std::hint::black_box((alert.remediation_steps(), alert.description_filled(), alert.resource_type()));
             }
         }
         account(body, &out)
@@ -57,7 +56,8 @@ mod decoding {
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
             any::<String>().prop_map(Value::from),
-            prop_oneof![Just("%{a}"), Just("[1"), Just("{}"), Just("0x1"), Just("/subscriptions/"), Just("T1059")].prop_map(Value::from),
+            prop_oneof![Just("%{a}"), Just("[1"), Just("{}"), Just("0x1"), Just("/subscriptions/"), Just("T1059")]
+                .prop_map(Value::from),
         ];
         let key = prop_oneof![
             4 => prop::sample::select(vec![
@@ -70,7 +70,8 @@ mod decoding {
         leaf.prop_recursive(5, 64, 8, move |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-                prop::collection::vec((key.clone(), inner.clone()), 0..8).prop_map(|members| Value::Object(members.into_iter().collect())),
+                prop::collection::vec((key.clone(), inner.clone()), 0..8)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
                 inner.prop_map(|value| Value::from(value.to_string())),
             ]
         })
