@@ -110,7 +110,8 @@ pub(super) fn read<'a>(shape: AlertShape, top: &Fields<'a>, texts: &'a Texts) ->
     let status_text = own.first(&[Key::Status, Key::State]);
     let tactics = own.token(Key::Tactics).and_then(list_or_text);
     let name = if own.members == top.members { None } else { top.text(Key::Name) };
-    let extended_properties = own.container(Key::ExtendedProperties, texts).or_else(|| own.container(Key::AdditionalData, texts));
+    let extended_properties =
+        own.container(Key::ExtendedProperties, texts).or_else(|| own.container(Key::AdditionalData, texts));
     let mut alert = Alert {
         shape,
         system_alert_id: own.text(Key::SystemAlertId).or_else(|| own.text(Key::ProviderAlertId)).or(name),
@@ -196,7 +197,9 @@ impl<'a> Alert<'a> {
             found = ["Techniques", "SubTechniques"]
                 .into_iter()
                 .filter_map(|key| self.extended_property(key))
-                .flat_map(|text| texts_in(&text).into_iter().map(|item| Cow::Owned(item.into_owned())).collect::<Vec<_>>())
+                .flat_map(|text| {
+                    texts_in(&text).into_iter().map(|item| Cow::Owned(item.into_owned())).collect::<Vec<_>>()
+                })
                 .collect();
         }
         let mut techniques = Vec::new();
@@ -220,7 +223,9 @@ impl<'a> Alert<'a> {
     #[must_use]
     pub fn extended_property(&self, key: &str) -> Option<Cow<'a, str>> {
         let same = |one: &str| {
-            let letters = |text: &str| text.bytes().filter(|byte| *byte != b' ').map(|byte| byte.to_ascii_lowercase()).collect::<Vec<_>>();
+            let letters = |text: &str| {
+                text.bytes().filter(|byte| *byte != b' ').map(|byte| byte.to_ascii_lowercase()).collect::<Vec<_>>()
+            };
             letters(one) == letters(key)
         };
         let (_, raw) = self.properties().into_iter().rfind(|(name, _)| same(name))?;
@@ -323,7 +328,9 @@ impl<'a> Alert<'a> {
     #[must_use]
     pub fn is_sample(&self) -> bool {
         let starts = |text: &Option<Cow<'_, str>>, prefix: &str| {
-            text.as_deref().and_then(|text| text.get(..prefix.len())).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+            text.as_deref()
+                .and_then(|text| text.get(..prefix.len()))
+                .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
         };
         starts(&self.alert_type, "SIMULATED_") || starts(&self.display_name, "[SAMPLE ALERT]")
     }

@@ -56,7 +56,8 @@ pub fn decode<'a>(body: &'a [u8], seen: Timestamp, texts: &'a Texts, out: &mut D
         Err(_) => Source { text: texts.keep(mask(body)), bytes: body },
     };
     // A record has 64 bytes at least, real ones a thousand; the rest bounds bodies made of brackets.
-    let mut walk = Walk { seen, texts, out, pieces: 4096 + body.len() / 64, effort: 65_536 + body.len().saturating_mul(32) };
+    let mut walk =
+        Walk { seen, texts, out, pieces: 4096 + body.len() / 64, effort: 65_536 + body.len().saturating_mul(32) };
     walk.sequence(source, 0);
 }
 
@@ -183,7 +184,9 @@ impl<'a> Walk<'a, '_> {
         };
         let events = self.out.events.len();
         let undecodable = self.out.undecodable.len();
-        if let Some(text) = text.filter(|text| wraps < MAX_WRAPS && text.trim_start_matches(is_blank).starts_with(['{', '[', '"'])) {
+        if let Some(text) =
+            text.filter(|text| wraps < MAX_WRAPS && text.trim_start_matches(is_blank).starts_with(['{', '[', '"']))
+        {
             let text = match text {
                 Cow::Borrowed(text) => text,
                 Cow::Owned(text) => self.texts.keep(text),
@@ -245,7 +248,12 @@ impl<'a> Walk<'a, '_> {
             return false;
         }
         if fields.members > 1 && record::has_content_beside_list(view) {
-            self.bury(raw.into(), 0, raw.len(), "an envelope with more in it than its records, which were taken".into());
+            self.bury(
+                raw.into(),
+                0,
+                raw.len(),
+                "an envelope with more in it than its records, which were taken".into(),
+            );
         }
         true
     }

@@ -255,7 +255,9 @@ impl<'a> Piece<'a> {
             (Member::Hashes, link) => return self.hashes = vec![link],
             (Member::Roles, Link::List(roles)) => {
                 self.is_destination = roles.iter().any(|role| match role {
-                    Link::Text(role) => ["destination", "commandAndControl"].iter().any(|name| role.eq_ignore_ascii_case(name)),
+                    Link::Text(role) => {
+                        ["destination", "commandAndControl"].iter().any(|name| role.eq_ignore_ascii_case(name))
+                    }
                     _ => false,
                 });
                 return;

@@ -63,7 +63,8 @@ impl<'a> Facts<'a> {
             facts.user = user(account);
             facts.user_id = account.sid.clone().or_else(|| account.entra_id.clone());
         }
-        facts.host = evidence.of_kind(Kind::Host).find_map(|piece| piece.host_name.clone().or_else(|| piece.name.clone()));
+        facts.host =
+            evidence.of_kind(Kind::Host).find_map(|piece| piece.host_name.clone().or_else(|| piece.name.clone()));
         facts.url = evidence.of_kind(Kind::Url).find_map(|piece| piece.url.clone());
         facts.domain_name = evidence.of_kind(Kind::Dns).find_map(|piece| piece.domain.clone());
         facts

@@ -271,7 +271,8 @@ mod tests {
 
     #[test]
     fn texts_of_every_type() {
-        let fields = Fields::of(r#"{"a":1,"Level":4,"Status":{"value":"Active"},"Title":"<null>","Id":true,"Name":" "}"#);
+        let fields =
+            Fields::of(r#"{"a":1,"Level":4,"Status":{"value":"Active"},"Title":"<null>","Id":true,"Name":" "}"#);
         assert_eq!(fields.text(Key::Level).as_deref(), Some("4"));
         assert_eq!(fields.text(Key::Status).as_deref(), Some("Active"));
         assert_eq!(fields.text(Key::Id).as_deref(), Some("true"));

@@ -50,7 +50,9 @@ pub(super) fn read<'a>(shape: AlertShape, record: &'a str, top: &Fields<'a>, tex
         is_incident: false,
         workspace_id: None,
         remediation: top.token(Key::RecommendedActions),
-        extended_properties: top.container(Key::AdditionalData, texts).or_else(|| top.container(Key::CustomDetails, texts)),
+        extended_properties: top
+            .container(Key::AdditionalData, texts)
+            .or_else(|| top.container(Key::CustomDetails, texts)),
         entities,
         techniques_raw: top.container(Key::MitreTechniques, texts),
         sub_techniques_raw: None,

@@ -47,7 +47,9 @@ fn recognise(fields: &Fields<'_>) -> (RecordKind, Option<AlertShape>) {
     }
     let odata = fields.text(Key::ODataType).unwrap_or_default();
     let odata_is = |name: &str| odata.eq_ignore_ascii_case(name);
-    if odata_is("#microsoft.graph.security.alert") || (fields.has(Key::DetectionSource) && fields.has(Key::ServiceSource)) {
+    if odata_is("#microsoft.graph.security.alert")
+        || (fields.has(Key::DetectionSource) && fields.has(Key::ServiceSource))
+    {
         return alert(AlertShape::GraphV2);
     }
     if odata_is("#microsoft.graph.alert") || any(&[Key::VendorInformation, Key::VendorInformationProvider]) {
@@ -67,13 +69,15 @@ fn recognise(fields: &Fields<'_>) -> (RecordKind, Option<AlertShape>) {
     let is_defender = ["Microsoft Defender for Cloud", "Azure Security Center"]
         .iter()
         .any(|name| product.trim().eq_ignore_ascii_case(name));
-    let is_microsoft =
-        is_defender || fields.text(Key::VendorName).is_some_and(|vendor| vendor.trim().eq_ignore_ascii_case("Microsoft"));
+    let is_microsoft = is_defender
+        || fields.text(Key::VendorName).is_some_and(|vendor| vendor.trim().eq_ignore_ascii_case("Microsoft"));
     let is_named = any(&[Key::AlertType, Key::AlertDisplayName, Key::AlertName]);
     if is_defender || (is_named && (is_microsoft || any(&[Key::Severity, Key::AlertSeverity]))) {
         return alert(flat_shape(fields));
     }
-    if odata_is("#microsoft.graph.signIn") || (fields.has(Key::UserPrincipalName) && fields.has(Key::ConditionalAccessStatus)) {
+    if odata_is("#microsoft.graph.signIn")
+        || (fields.has(Key::UserPrincipalName) && fields.has(Key::ConditionalAccessStatus))
+    {
         return (RecordKind::EntraLog, None);
     }
     (RecordKind::Unknown, None)
@@ -139,7 +143,8 @@ fn is_sentinel_alert(fields: &Fields<'_>) -> bool {
 /// A row of the `SecurityAlert` table keeps its bags as text and has columns that the export has not.
 fn flat_shape(fields: &Fields<'_>) -> AlertShape {
     let bags_are_text = fields.token(Key::Entities).is_some_and(|raw| raw.get().starts_with('"'));
-    let has_columns = [Key::AlertName, Key::AlertSeverity, Key::TenantId, Key::ProviderName].iter().any(|&key| fields.has(key));
+    let has_columns =
+        [Key::AlertName, Key::AlertSeverity, Key::TenantId, Key::ProviderName].iter().any(|&key| fields.has(key));
     let is_table = fields.text(Key::Type).is_some_and(|name| name.eq_ignore_ascii_case("SecurityAlert"));
     if is_table || (bags_are_text && has_columns) { AlertShape::LogAnalytics } else { AlertShape::Flat }
 }
@@ -292,11 +297,17 @@ impl<'a> About<'a> {
         let operation = top.token(Key::OperationName).filter(|raw| raw.get().starts_with('{'));
         let localized = operation.and_then(|raw| Fields::of(raw.get()).text(Key::LocalizedValue));
         let title = localized.or_else(|| bag.text(Key::Title));
-        let severity = bag.first(&[Key::Severity, Key::AlertSeverity]).map_or(Severity::Unknown, |text| Severity::from_text(&text));
+        let severity = bag
+            .first(&[Key::Severity, Key::AlertSeverity])
+            .map_or(Severity::Unknown, |text| Severity::from_text(&text));
         let times = [Key::EventTimestamp, Key::Time, Key::CreatedDateTime, Key::Timestamp];
         Self {
-            key: top.first(&[Key::EventDataId, Key::Id]).or_else(|| bag.text(Key::AlertId)).or_else(|| top.text(Key::CorrelationId)),
-            title: title.or_else(|| top.first(&[Key::OperationName, Key::MetricName, Key::Category, Key::UserPrincipalName])),
+            key: top
+                .first(&[Key::EventDataId, Key::Id])
+                .or_else(|| bag.text(Key::AlertId))
+                .or_else(|| top.text(Key::CorrelationId)),
+            title: title
+                .or_else(|| top.first(&[Key::OperationName, Key::MetricName, Key::Category, Key::UserPrincipalName])),
             resource: top
                 .first(&[Key::ResourceId, Key::ResourceUri])
                 .or_else(|| bag.first(&[Key::AzureResourceId, Key::ResourceId])),

@@ -53,7 +53,9 @@ fn lines(text: &str) -> Vec<String> {
         let mark = ["\\r\\n", "\\n"].into_iter().find(|mark| from.starts_with(mark));
         let is_break = mark.is_some_and(|mark| {
             let after = from[mark.len()..].trim_start();
-            before.trim_end().ends_with(['.', ';', '!', '?', ')']) || after.starts_with(|c: char| c.is_ascii_digit()) || after.is_empty()
+            before.trim_end().ends_with(['.', ';', '!', '?', ')'])
+                || after.starts_with(|c: char| c.is_ascii_digit())
+                || after.is_empty()
         });
         match mark.filter(|_| is_break) {
             Some(mark) => {
@@ -67,7 +69,12 @@ fn lines(text: &str) -> Vec<String> {
         }
     }
     broken.push_str(rest);
-    broken.split(['\n', '\r', '\u{2028}', '\u{2029}']).map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    broken
+        .split(['\n', '\r', '\u{2028}', '\u{2029}'])
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]
@@ -82,7 +89,10 @@ mod tests {
             (r#"["1. a\\n2. b.\\nThen c"]"#, vec!["1. a", "2. b.", "Then c"]),
             (r#"["look at C:\\new\\readme"]"#, vec!["look at C:\\new\\readme"]),
             (r#""[\"a\",\"b\"]""#, vec!["a", "b"]),
-            (r#"["{\"displayValue\":\"Read\",\"kind\":\"Link\",\"value\":\"https:\\/\\/example.com\"}"]"#, vec!["Read: https://example.com"]),
+            (
+                r#"["{\"displayValue\":\"Read\",\"kind\":\"Link\",\"value\":\"https:\\/\\/example.com\"}"]"#,
+                vec!["Read: https://example.com"],
+            ),
             (r#"[{"kind":"openBlade","DisplayValue":"Open it","extension":"x"}]"#, vec!["Open it"]),
             (r#"["[read](https://example.com) first"]"#, vec!["[read](https://example.com) first"]),
             (r#"["",null,"  ",5]"#, vec![]),

@@ -132,10 +132,7 @@ fn push_rfc3339(out: &mut Vec<u8>, time: Timestamp, digits: u32) {
     let (hour, minute, second) = (utc.hour(), utc.minute(), utc.second());
     let fraction = utc.subsec_nanosecond().unsigned_abs() / 10_u32.pow(9 - digits);
     let width = digits as usize;
-    push_fmt(
-        out,
-        format_args!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:0width$}Z"),
-    );
+    push_fmt(out, format_args!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:0width$}Z"));
 }
 
 fn push_fmt(out: &mut Vec<u8>, arguments: std::fmt::Arguments<'_>) {

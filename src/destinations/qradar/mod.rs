@@ -171,7 +171,10 @@ mod tests {
     fn lines() {
         let [a, b] = examples();
         insta::assert_snapshot!("alert", rendered(&[], &a.event));
-        insta::assert_snapshot!("alert_ipv6_file_iso_tab", rendered(&[("HEADER", "iso"), ("DELIMITER", "tab")], &b.event));
+        insta::assert_snapshot!(
+            "alert_ipv6_file_iso_tab",
+            rendered(&[("HEADER", "iso"), ("DELIMITER", "tab")], &b.event)
+        );
         insta::assert_snapshot!("recommendation", rendered(&[], &recommendation()));
     }
 
@@ -191,7 +194,16 @@ mod tests {
         let named: Vec<&str> = faults.faults.iter().map(|fault| &fault.setting[3..]).collect();
         assert_eq!(
             named,
-            ["FRAMING", "MAX_MESSAGE_BYTES", "FACILITY", "HOSTNAME", "DELIMITER", "HEADER", "LEEF_VERSION", "SEVERITY_MAP"]
+            [
+                "FRAMING",
+                "MAX_MESSAGE_BYTES",
+                "FACILITY",
+                "HOSTNAME",
+                "DELIMITER",
+                "HEADER",
+                "LEEF_VERSION",
+                "SEVERITY_MAP"
+            ]
         );
     }
 

@@ -88,11 +88,11 @@ impl Syslog {
             Cef,
             Leef,
         }
-        let body = match section.choice("FORMAT", &[("json", Format::Json), ("cef", Format::Cef), ("leef", Format::Leef)]) {
+        let body = match section
+            .choice("FORMAT", &[("json", Format::Json), ("cef", Format::Cef), ("leef", Format::Leef)])
+        {
             Format::Json => Body::Json(sd_id),
-            Format::Cef => {
-                Body::Cef(cef::record::Style { version: cef::Version::Zero, severity: SeverityMap::CEF })
-            }
+            Format::Cef => Body::Cef(cef::record::Style { version: cef::Version::Zero, severity: SeverityMap::CEF }),
             Format::Leef => Body::Leef(leef::record::Style {
                 version: leef::Version::Two(leef::Delimiter::CARET),
                 severity: SeverityMap::LEEF,
@@ -154,7 +154,10 @@ impl Destination for Syslog {
     fn warnings(&self) -> Vec<String> {
         let mut warnings = self.sender.warnings();
         if self.sender.breaks_rfc_5425() {
-            warnings.push("FRAMING is lf over TLS: RFC 5425 prescribes octet counting; use it only for a collector that wants lf".into());
+            warnings.push(
+                "FRAMING is lf over TLS: RFC 5425 prescribes octet counting; use it only for a collector that wants lf"
+                    .into(),
+            );
         }
         warnings
     }
@@ -202,7 +205,10 @@ mod tests {
             let line = rendered(&[NAMES[0], NAMES[1], ("FORMAT", "cef")], &example.event);
             assert_eq!(without(&line, &format!(" cs5={id} cs5Label=EventId")), example.syslog_cef);
             let line = rendered(&[NAMES[0], NAMES[1], ("FORMAT", "leef")], &example.event);
-            assert_eq!(without(&line, &format!("eventId={id}^")).split_once(" - LEEF").unwrap().1, &example.leef_2[4..]);
+            assert_eq!(
+                without(&line, &format!("eventId={id}^")).split_once(" - LEEF").unwrap().1,
+                &example.leef_2[4..]
+            );
         }
     }
 

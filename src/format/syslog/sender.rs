@@ -114,7 +114,9 @@ impl Sender {
                 "ADDRESS is udp://: datagrams are lost, cut and reordered without a sign, nothing is encrypted, and alerts are often \
                  longer than a datagram; use tls://"
             }
-            SyslogScheme::Tcp => "ADDRESS is tcp://: alerts travel unencrypted and the collector is not proven; use tls://",
+            SyslogScheme::Tcp => {
+                "ADDRESS is tcp://: alerts travel unencrypted and the collector is not proven; use tls://"
+            }
             SyslogScheme::Tls => return Vec::new(),
         };
         vec![warning.to_owned()]
