@@ -149,9 +149,11 @@ fn check_leef(line: &str, delimiter: char, event: &Event<'_>) {
     assert!((1..=10).contains(&pairs["sev"].parse::<u8>().unwrap()));
     let said = |c: char| c == '^' && delimiter != '^';
     if let Some(alert) = &event.alert {
-        for (key, meant) in
-            [("desc", &alert.description), ("alertId", &alert.system_alert_id), ("resource", &alert.compromised_entity)]
-        {
+        for (key, meant) in [
+            ("desc", &alert.description_filled()),
+            ("alertId", &alert.system_alert_id),
+            ("resource", &alert.compromised_entity),
+        ] {
             if let (Some(value), Some(meant)) = (pairs.get(key), meant) {
                 assert_says(value, &one_line(meant, said));
             }
@@ -172,9 +174,11 @@ fn check_cef(name: &str, severity: &str, extension: &BTreeMap<String, String>, e
     }
     let keeps = |c: char| matches!(c, '\r' | '\n' | '^');
     if let Some(alert) = &event.alert {
-        for (key, meant) in
-            [("msg", &alert.description), ("cs4", &alert.system_alert_id), ("dhost", &alert.compromised_entity)]
-        {
+        for (key, meant) in [
+            ("msg", &alert.description_filled()),
+            ("cs4", &alert.system_alert_id),
+            ("dhost", &alert.compromised_entity),
+        ] {
             if let (Some(value), Some(meant)) = (extension.get(key), meant) {
                 assert_says(value, &one_line(meant, keeps));
             }
@@ -227,7 +231,7 @@ fn check_syslog(line: &str, speaks: Speech, event: &Event<'_>) {
     let (_, data) = message.sd.iter().next().expect("structured data");
     assert_eq!(data["eventId"], event.id.to_string());
     if let (Some(alert), Some(said)) = (&event.alert, data.get("desc")) {
-        assert_says(said, &one_line(alert.description.as_deref().unwrap_or_default(), |c| c == '^'));
+        assert_says(said, &one_line(&alert.description_filled().unwrap_or_default(), |c| c == '^'));
     }
     let record: Value = serde_json::from_str(&message.msg).unwrap_or_else(|error| panic!("{error}: {line:?}"));
     if !data.contains_key("truncated") {
@@ -277,6 +281,7 @@ fn hostile() -> Vec<String> {
         "a|b=c^d\te\\f\"g]h",
         "line\r\nbreak\n\n<134>1 - - - - - - forged",
         "CEF:0|a|b|c|d|e|9|src=1.2.3.4",
+        "%{Techniques} %{nothing} %{",
         "ends in a backslash\\",
         "\\",
         "=",

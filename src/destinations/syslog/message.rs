@@ -1,7 +1,7 @@
 //! The structured data and the JSON message of one event.
 
 use crate::event::{Event, Severity};
-use crate::format::alert::{or_empty, record_id, resource, signature, title};
+use crate::format::alert::{record_id, resource, signature, title};
 use crate::format::severity::word;
 use crate::format::shrink;
 use crate::format::syslog::StructuredData;
@@ -81,7 +81,7 @@ fn open<'o>(out: &'o mut Vec<u8>, event: &Event<'_>, sd_id: &str, detail: Detail
     data.param("resource", resource(event), RESOURCE_ROOM);
     if detail == Detail::Full {
         match &event.alert {
-            Some(alert) => data.param("desc", or_empty(&alert.description), TEXT_ROOM),
+            Some(alert) => data.param("desc", &alert.description_filled().unwrap_or_default(), TEXT_ROOM),
             None => data.param("title", title(event), TEXT_ROOM),
         }
     }

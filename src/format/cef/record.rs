@@ -118,7 +118,7 @@ impl Draft<'_> {
         extension.labelled(key::CS6, "CommandLine", or_empty(&facts.command_line));
         extension.text(key::REQUEST, or_empty(&alert.alert_uri));
         let left = self.end.saturating_sub(extension.out.len());
-        extension.text_in_bytes(key::MSG, or_empty(&alert.description), left);
+        extension.text_in_bytes(key::MSG, &alert.description_filled().unwrap_or_default(), left);
     }
 }
 
