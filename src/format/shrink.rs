@@ -236,10 +236,10 @@ struct Candidate {
 impl Candidate {
     fn new(member: &Member<'_>, place: Place) -> Option<Self> {
         let is = |name: &&str| member.name.eq_ignore_ascii_case(name);
-        if KEPT.iter().any(|name| is(name)) {
+        if KEPT.iter().any(is) {
             return None;
         }
-        let rank = DROP_ORDER.iter().position(|name| is(&name)).unwrap_or(DROP_ORDER.len());
+        let rank = DROP_ORDER.iter().position(is).unwrap_or(DROP_ORDER.len());
         Some(Self { place, name: member.name.clone(), rank, size: member.size() })
     }
 }
