@@ -136,7 +136,7 @@ pub(super) fn read<'a>(shape: AlertShape, top: &Fields<'a>, texts: &'a Texts) ->
             .or_else(|| own.container(Key::ResourceIdentifiers, texts).and_then(first_identifier))
             .or_else(|| own.first(&[Key::ResourceId, Key::AssociatedResource])),
         alert_uri: own.first(&[Key::AlertUri, Key::AlertLink]),
-        correlation_key: own.text(Key::CorrelationKey),
+        correlation_key: own.text(Key::Correlation),
         is_incident: own.text(Key::IsIncident).is_some_and(|text| text.trim().eq_ignore_ascii_case("true")),
         workspace_id: own.first(if is_row { &[Key::WorkspaceId, Key::TenantId] } else { &[Key::WorkspaceId] }),
         remediation: own.container(Key::RemediationSteps, texts).or_else(|| own.token(Key::RemediationSteps)),

@@ -116,7 +116,7 @@ impl<'a> Facts<'a> {
         let image = found.and_then(|process| evidence.follow(&process.image));
         if let Some(process) = found {
             self.process_name = image.and_then(|file| file.name.clone()).or_else(|| process.name.clone());
-            self.process_id = process.process_id.as_ref().and_then(process_id);
+            self.process_id = process.process_id.as_deref().and_then(process_id);
             self.command_line = process.command_line.clone();
         }
         let file = evidence.of_kind(Kind::File).find(|piece| piece.name.is_some()).or(image);
@@ -173,7 +173,7 @@ fn address<'a>(text: &Cow<'a, str>) -> Option<Cow<'a, str>> {
 }
 
 /// A process id in decimal, or in hexadecimal after `0x`.
-fn process_id(text: &Cow<'_, str>) -> Option<u64> {
+fn process_id(text: &str) -> Option<u64> {
     let text = text.trim();
     match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),

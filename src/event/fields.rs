@@ -85,7 +85,7 @@ keys! {
     ResourceIdentifiers = b"resourceidentifiers",
     AlertUri = b"alerturi",
     AlertLink = b"alertlink",
-    CorrelationKey = b"correlationkey",
+    Correlation = b"correlationkey",
     IsIncident = b"isincident",
     WorkspaceId = b"workspaceid",
     RemediationSteps = b"remediationsteps",

@@ -16,12 +16,12 @@ pub fn parse_time(text: &str) -> Option<Timestamp> {
 }
 
 /// The end of the year 1, in seconds since 1970.
-const NOT_SET: i64 = -62_104_060_801;
+const NOT_SET: i64 = -62_104_060_800;
 
 fn iso(text: &str) -> Option<Timestamp> {
     let (date, mut rest) = text.split_at_checked(10)?;
     let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = *date.as_bytes() else { return None };
-    let year = i16::try_from(two(y0, y1)?).ok()? * 100 + i16::try_from(two(y2, y3)?).ok()?;
+    let year = i16::from(two(y0, y1)?) * 100 + i16::from(two(y2, y3)?);
     let (month, day) = (two(m0, m1)?, two(d0, d1)?);
     let (mut hour, mut minute, mut second, mut nanosecond) = (0, 0, 0, 0);
     if let Some((b'T' | b't' | b' ', clock)) = rest.as_bytes().split_first() {
