@@ -81,7 +81,7 @@ pub fn resource<'e>(event: &'e Event<'_>) -> &'e str {
 }
 
 /// The first text that says something.
-fn first<'e, const N: usize>(texts: [Option<&'e str>; N]) -> &'e str {
+fn first<const N: usize>(texts: [Option<&str>; N]) -> &str {
     texts.into_iter().flatten().find(|text| !super::text::trim(text).is_empty()).unwrap_or_default()
 }
 
@@ -89,4 +89,29 @@ fn first<'e, const N: usize>(texts: [Option<&'e str>; N]) -> &'e str {
 #[must_use]
 pub fn or_empty<'e>(text: &'e Option<Cow<'_, str>>) -> &'e str {
     text.as_deref().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::decode::{Decoded, Texts, decode};
+    use crate::event::parse_time;
+
+    fn listed(intent: &str) -> String {
+        let body =
+            serde_json::json!({"SystemAlertId": "x", "AlertType": "T", "AlertDisplayName": "n", "Intent": intent})
+                .to_string();
+        let texts = Texts::default();
+        let mut decoded = Decoded::default();
+        decode(body.as_bytes(), parse_time("2026-02-03T04:05:06Z").unwrap(), &texts, &mut decoded);
+        intent_list(decoded.events[0].alert.as_deref().unwrap()).into_owned()
+    }
+
+    #[test]
+    fn intents_come_as_a_word_a_list_or_json() {
+        assert_eq!(listed("Execution"), "Execution");
+        assert_eq!(listed("Persistence,CredentialAccess , Impact"), "Persistence, CredentialAccess, Impact");
+        assert_eq!(listed("[\"Execution\", \"Impact\"]"), "Execution, Impact");
+        assert_eq!(listed(" , "), "");
+    }
 }

@@ -236,10 +236,10 @@ struct Candidate {
 impl Candidate {
     fn new(member: &Member<'_>, place: Place) -> Option<Self> {
         let is = |name: &&str| member.name.eq_ignore_ascii_case(name);
-        if KEPT.iter().any(|name| is(name)) {
+        if KEPT.iter().any(is) {
             return None;
         }
-        let rank = DROP_ORDER.iter().position(|name| is(&name)).unwrap_or(DROP_ORDER.len());
+        let rank = DROP_ORDER.iter().position(is).unwrap_or(DROP_ORDER.len());
         Some(Self { place, name: member.name.clone(), rank, size: member.size() })
     }
 }
@@ -325,5 +325,53 @@ fn escape_json(c: char) -> Option<&'static str> {
         '\\' => Some("\\\\"),
         c if text::breaks_line(c) => Some(" "),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::samples::{examples, recommendation};
+
+    fn shrunk(event: &Event<'_>, max: usize) -> (serde_json::Value, Vec<String>) {
+        let mut out = Vec::new();
+        let dropped = push(&mut out, event, max);
+        assert!(out.len() <= max, "{} of {max} bytes", out.len());
+        (serde_json::from_slice(&out).unwrap(), dropped)
+    }
+
+    #[test]
+    fn white_space_between_tokens_goes_first() {
+        let event = recommendation();
+        let (record, dropped) = shrunk(&event, event.raw.len() - 1);
+        assert_eq!(record, serde_json::from_str::<serde_json::Value>(event.raw).unwrap());
+        assert!(dropped.is_empty());
+    }
+
+    #[test]
+    fn members_of_properties_go_before_ids() {
+        let (record, dropped) = shrunk(&recommendation(), 500);
+        assert_eq!(dropped, ["metadata", "resourceDetails"]);
+        assert_eq!(record["properties"]["status"]["code"], "Unhealthy");
+        assert_eq!(record["name"], "4ab6e3c5-74dd-8b35-9ab9-f61b30875b27");
+    }
+
+    #[test]
+    fn every_limit_is_kept_and_every_result_is_json_with_the_event_id_at_the_end() {
+        let [a, _] = examples();
+        for max in 64..a.event.raw.len() {
+            let (record, dropped) = shrunk(&a.event, max);
+            assert!(!dropped.is_empty());
+            if dropped == ["*"] {
+                assert_eq!(record["eventId"], a.event.id.to_string());
+            } else {
+                assert_eq!(record["Severity"], "High");
+            }
+        }
+    }
+
+    #[test]
+    fn strings_keep_their_spaces_and_quotes() {
+        assert_eq!(compact("{ \"a b\" :\t\"c\\\" d\\\\\" ,\n\"e\": 1 }"), "{\"a b\":\"c\\\" d\\\\\",\"e\":1}");
     }
 }

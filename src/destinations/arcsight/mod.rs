@@ -167,4 +167,11 @@ mod tests {
         let [a, _] = examples();
         assert!(rendered(&[("SEVERITY_MAP", "high=10")], &a.event).contains("| SSH|10|rt="));
     }
+
+    #[test]
+    fn the_readme_tells_what_goes_and_in_what_order() {
+        let readme = include_str!("README.md").split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        let order = record::DROP_ORDER.map(|key| format!("`{key}`")).join(", ").to_lowercase();
+        assert!(readme.contains(&order), "{order}");
+    }
 }

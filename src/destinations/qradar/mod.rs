@@ -220,4 +220,11 @@ mod tests {
         let probed = |address| opened(&[("ADDRESS", address)]).unwrap().probe().is_some();
         assert!(!probed("udp://h") && probed("tcp://h") && probed("tls://h"));
     }
+
+    #[test]
+    fn the_readme_tells_what_goes_and_in_what_order() {
+        let readme = include_str!("README.md").split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        let order = record::DROP_ORDER.map(|key| format!("`{key}`")).join(", ").to_lowercase();
+        assert!(readme.contains(&order), "{order}");
+    }
 }

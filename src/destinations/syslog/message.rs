@@ -1,14 +1,16 @@
 //! The structured data and the JSON message of one event.
 
 use crate::event::{Event, Severity};
-use crate::format::alert::{or_empty, record_id, resource, signature, title};
+use crate::format::alert::{record_id, resource, signature, title};
 use crate::format::severity::word;
 use crate::format::shrink;
 use crate::format::syslog::StructuredData;
 use crate::format::text::Room;
 
 /// Longest parameters. The JSON has the texts in full; what is here serves to find and to sort.
-const ID_ROOM: Room = Room::bytes(128);
+const WORD_ROOM: Room = Room::bytes(128);
+const ID_ROOM: Room = Room::bytes(512);
+const SHORT_ID_ROOM: Room = Room::bytes(128);
 const RESOURCE_ROOM: Room = Room::bytes(512);
 const TEXT_ROOM: Room = Room { chars: 256, bytes: 512 };
 const DROPPED_ROOM: Room = Room::bytes(100);
@@ -66,19 +68,20 @@ pub(super) fn push(out: &mut Vec<u8>, event: &Event<'_>, sd_id: &str, max: usize
 fn open<'o>(out: &'o mut Vec<u8>, event: &Event<'_>, sd_id: &str, detail: Detail) -> StructuredData<'o> {
     let hex = event.id.hex();
     let mut data = StructuredData::open(out, sd_id);
-    data.param(if event.alert.is_some() { "alertId" } else { "recordId" }, record_id(event), ID_ROOM);
-    data.param("eventId", std::str::from_utf8(&hex).unwrap_or_default(), ID_ROOM);
+    let id_room = if detail == Detail::Ids { SHORT_ID_ROOM } else { ID_ROOM };
+    data.param(if event.alert.is_some() { "alertId" } else { "recordId" }, record_id(event), id_room);
+    data.param("eventId", std::str::from_utf8(&hex).unwrap_or_default(), WORD_ROOM);
     if detail == Detail::Ids {
         return data;
     }
-    data.param("type", signature(event), ID_ROOM);
+    data.param("type", signature(event), WORD_ROOM);
     if event.severity != Severity::Unknown {
-        data.param("severity", word(event.severity), ID_ROOM);
+        data.param("severity", word(event.severity), WORD_ROOM);
     }
     data.param("resource", resource(event), RESOURCE_ROOM);
     if detail == Detail::Full {
         match &event.alert {
-            Some(alert) => data.param("desc", or_empty(&alert.description), TEXT_ROOM),
+            Some(alert) => data.param("desc", &alert.description_filled().unwrap_or_default(), TEXT_ROOM),
             None => data.param("title", title(event), TEXT_ROOM),
         }
     }

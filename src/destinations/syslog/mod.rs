@@ -235,4 +235,11 @@ mod tests {
         assert!(warned(&[("FRAMING", "lf")]));
         assert!(!warned(&[]));
     }
+
+    #[test]
+    fn the_readme_tells_what_goes_and_in_what_order() {
+        let readme = include_str!("README.md").split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        let order = crate::format::shrink::DROP_ORDER.map(|key| format!("`{key}`")).join(", ").to_lowercase();
+        assert!(readme.contains(&order), "{order}");
+    }
 }

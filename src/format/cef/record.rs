@@ -5,8 +5,8 @@ use crate::event::{Alert, Event};
 use crate::format::alert::{intent_list, or_empty, record_id, resource, signature, status, technique_list, title};
 use crate::format::severity::SeverityMap;
 
-/// What goes, in this order, when a line is too long; `msg` is first shortened. Ids and times of the event never go.
-pub const DROP_ORDER: [&str; 20] = [
+/// What goes, in this order, when a line is too long; `msg` is first shortened. Ids and the event's time never go.
+pub const DROP_ORDER: [&str; 23] = [
     "msg",
     "cs6",
     "request",
@@ -27,6 +27,9 @@ pub const DROP_ORDER: [&str; 20] = [
     "src",
     "dhost",
     "dvchost",
+    "cs2",
+    "end",
+    "start",
 ];
 
 /// How lines are written.
@@ -115,7 +118,7 @@ impl Draft<'_> {
         extension.labelled(key::CS6, "CommandLine", or_empty(&facts.command_line));
         extension.text(key::REQUEST, or_empty(&alert.alert_uri));
         let left = self.end.saturating_sub(extension.out.len());
-        extension.text_in_bytes(key::MSG, or_empty(&alert.description), left);
+        extension.text_in_bytes(key::MSG, &alert.description_filled().unwrap_or_default(), left);
     }
 }
 

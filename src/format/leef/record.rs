@@ -105,7 +105,7 @@ impl Draft<'_> {
         attributes.text("processName", or_empty(&facts.process_name), max::NAME);
         attributes.text("commandLine", or_empty(&facts.command_line), max::LONG);
         let left = self.end.saturating_sub(attributes.out.len());
-        attributes.text_in_bytes("desc", or_empty(&alert.description), left);
+        attributes.text_in_bytes("desc", &alert.description_filled().unwrap_or_default(), left);
     }
 
     /// Every record that is no alert: what it is, of what, when; the whole of it travels by the syslog destination in JSON.
