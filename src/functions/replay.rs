@@ -79,7 +79,7 @@ mod tests {
     fn the_body_wins_over_the_query_and_unknown_words_are_refused() {
         let request = HttpRequest {
             query: [("destination", "splunk"), ("code", "key")].map(|(k, v)| (k.into(), v.into())).into(),
-            body: Some(r#"{"destination":"qradar","limit":5,"dry_run":true,"since":"2026-11-01"}"#.into()),
+            body: Some(r#"{"destination":"qradar","limit":5,"dry_run":true,"since":"soon"}"#.into()),
             ..HttpRequest::default()
         };
         let error = parse(&request).unwrap_err();

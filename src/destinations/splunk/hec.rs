@@ -111,6 +111,8 @@ impl Sent<'_> {
             2 => misconfigured("no token arrived; a proxy may remove the Authorization header"),
             3 => misconfigured("the Authorization header is not understood; check TOKEN"),
             4 | 21 => misconfigured("the token is invalid; check TOKEN"),
+            // Only these blame a record, and HEC sends them with a 400; with another status something before Splunk speaks.
+            6 | 12 | 13 | 15 if self.status != StatusCode::BAD_REQUEST => without_code(self.reply, self.status),
             5 => misconfigured("no data arrived; a proxy may remove the body"),
             6 => match answer.invalid_event.filter(|number| *number < self.records && self.records > 1) {
                 Some(number) => self.malformed(number, reason("invalid data format")),
