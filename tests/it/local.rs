@@ -358,8 +358,8 @@ fn invocations_have_the_shape_of_the_host_vectors() {
         let Some(ours) = rebuilt(vector, &wire) else { continue };
         let (ours, wire) = (comparable(ours), comparable(wire));
         assert_eq!(shape(&ours), shape(&wire), "{}", vector["name"]);
-        if let (Some(ours), Some(theirs)) = (ours["Data"].get("events"), wire["Data"].get("events")) {
-            assert_eq!(array_in(ours), array_in(theirs), "{}", vector["name"]);
+        if let (Some(sent), Some(expected)) = (ours["Data"].get("events"), wire["Data"].get("events")) {
+            assert_eq!(array_in(sent), array_in(expected), "{}", vector["name"]);
             for key in ["SequenceNumberArray", "EnqueuedTimeUtcArray", "PropertiesArray", "PartitionKeyArray"] {
                 assert_eq!(ours["Metadata"][key], wire["Metadata"][key], "{}: {key}", vector["name"]);
             }
