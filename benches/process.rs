@@ -26,7 +26,8 @@ fn sink() -> u16 {
                         head.extend_from_slice(&buffer[..length]);
                         let Some(end) = head.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
                         let text = String::from_utf8_lossy(&head[..end]).to_lowercase();
-                        let wanted: usize = text.split("content-length: ").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
+                        let wanted: usize =
+                            text.split("content-length: ").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
                         left = wanted.saturating_sub(head.len() - end - 4);
                         head.clear();
                     } else {
@@ -99,7 +100,10 @@ impl Drop for Process {
 fn drive(port: u16, body: &[u8], length: Duration) -> u32 {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_nodelay(true).unwrap();
-    let head = format!("POST /alerts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "POST /alerts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     let request = [head.as_bytes(), body].concat();
     let mut reply = vec![0; 1 << 16];
     let (started, mut count) = (Instant::now(), 0);
@@ -119,7 +123,13 @@ fn drive(port: u16, body: &[u8], length: Duration) -> u32 {
 
 fn main() {
     let sink = format!("http://127.0.0.1:{}", sink());
-    let base = [("DESTINATIONS", "splunk"), ("SPLUNK__URL", &sink), ("SPLUNK__TOKEN", "bench"), ("SPLUNK__ACK", "off"), ("STATE__URL", "memory:")];
+    let base = [
+        ("DESTINATIONS", "splunk"),
+        ("SPLUNK__URL", &sink),
+        ("SPLUNK__TOKEN", "bench"),
+        ("SPLUNK__ACK", "off"),
+        ("STATE__URL", "memory:"),
+    ];
     let mut starts: Vec<Duration> = (0..21).map(|_| Process::start(&base).first_reply).collect();
     starts.sort();
     println!("start to first reply: median {:?}, least {:?}", starts[10], starts[0]);

@@ -52,7 +52,10 @@ fn app(kinds: &[&str]) -> Arc<App> {
     let mut pairs = vec![("DESTINATIONS".to_owned(), kinds.join(",")), ("STATE__URL".to_owned(), "memory:".to_owned())];
     for kind in CATALOG.iter().filter(|kind| kinds.contains(&kind.name)) {
         for (key, value) in kind.rehearsal.settings {
-            let value = value.replace("{http}", "http://127.0.0.1:1").replace("{tcp}", "127.0.0.1:1").replace("{tls}", "127.0.0.1:1");
+            let value = value
+                .replace("{http}", "http://127.0.0.1:1")
+                .replace("{tcp}", "127.0.0.1:1")
+                .replace("{tls}", "127.0.0.1:1");
             if !value.contains('{') {
                 pairs.push((format!("{}__{key}", setting_prefix(kind.name)), value));
             }
@@ -71,10 +74,17 @@ fn stages(c: &mut Criterion) {
     let mut group = c.benchmark_group("stage");
     group.throughput(Throughput::BytesDecimal(bytes));
     group.bench_function("serde_json to Value (reference)", |b| {
-        b.iter(|| bodies.iter().map(|body| serde_json::from_slice::<serde_json::Value>(body).unwrap()).for_each(|v| drop(black_box(v))));
+        b.iter(|| {
+            bodies
+                .iter()
+                .map(|body| serde_json::from_slice::<serde_json::Value>(body).unwrap())
+                .for_each(|v| drop(black_box(v)))
+        });
     });
     let invocation = alerts::invocation(&bodies);
-    group.bench_function("host wire to bodies", |b| b.iter(|| Invocation::parse(black_box(&invocation)).unwrap().bodies().len()));
+    group.bench_function("host wire to bodies", |b| {
+        b.iter(|| Invocation::parse(black_box(&invocation)).unwrap().bodies().len())
+    });
     group.bench_function("decode", |b| {
         b.iter(|| {
             let texts = Texts::default();

@@ -97,13 +97,9 @@ impl App {
         let outbox = collect(Outbox::open(&state, &identity), &mut faults);
         let delivery = collect(open_delivery(values), &mut faults);
         match (instances, outbox, delivery) {
-            (Some(instances), Some(outbox), Some(delivery)) => Ok(Self {
-                instances,
-                outbox,
-                delivery,
-                events: AtomicU64::new(0),
-                undecodable: AtomicU64::new(0),
-            }),
+            (Some(instances), Some(outbox), Some(delivery)) => {
+                Ok(Self { instances, outbox, delivery, events: AtomicU64::new(0), undecodable: AtomicU64::new(0) })
+            }
             _ => Err(SettingsError { faults }),
         }
     }
@@ -158,14 +154,18 @@ pub fn open_destinations(values: &Values) -> Result<Vec<Instance>, SettingsError
     for entry in section.string("DESTINATIONS").split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
         let (name, kind_name) = entry.split_once('=').map_or((entry, entry), |(name, kind)| (name.trim(), kind.trim()));
         if !is_legal_name(name) {
-            let problem =
-                format!("{name:?} is no legal name: lower-case letters, digits, `-` and `_`, at most 40, beginning with a letter");
+            let problem = format!(
+                "{name:?} is no legal name: lower-case letters, digits, `-` and `_`, at most 40, beginning with a letter"
+            );
             section.fault("DESTINATIONS", &problem);
             continue;
         }
         let prefix = setting_prefix(name);
         if prefixes.contains(&prefix) {
-            section.fault("DESTINATIONS", &format!("the settings of {name:?} would begin with {prefix}__, which is taken"));
+            section.fault(
+                "DESTINATIONS",
+                &format!("the settings of {name:?} would begin with {prefix}__, which is taken"),
+            );
             continue;
         }
         prefixes.push(prefix);
@@ -210,7 +210,12 @@ fn open_instance(name: &str, kind: &'static Kind, values: &Values) -> Result<Ins
         faults.extend(error.faults);
     }
     let mut seen = Vec::new();
-    faults.retain(|fault| !seen.contains(fault) && { seen.push(fault.clone()); true });
+    faults.retain(|fault| {
+        !seen.contains(fault) && {
+            seen.push(fault.clone());
+            true
+        }
+    });
     match (destination, courier) {
         (Some(destination), Some(courier)) if faults.is_empty() => Ok(Instance {
             outlet: Outlet { name: name.to_owned(), destination, courier, breaker: Breaker::default() },

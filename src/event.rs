@@ -6,9 +6,14 @@
 mod alert;
 pub mod decode;
 mod entities;
+mod evidence;
 mod facts;
+mod fields;
 mod graph_alert;
+mod json;
 mod record;
+mod remediation;
+mod tactics;
 mod time;
 
 use std::borrow::Cow;
@@ -18,9 +23,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use alert::{Alert, AlertShape, Tactic};
+pub use alert::{Alert, AlertShape};
 pub use entities::{Entities, Entity};
 pub use facts::Facts;
+pub use tactics::Tactic;
 pub use time::parse_time;
 
 /// One record, decoded once for all destinations.

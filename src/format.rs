@@ -1,6 +1,16 @@
 //! Wire text that several destinations share; pure.
 
+pub mod alert;
+pub mod cef;
 pub mod cloudevents;
 pub mod graph;
 pub mod json;
+pub mod leef;
+pub mod severity;
+pub mod shrink;
 pub mod standard_webhooks;
+pub mod syslog;
+pub mod text;
+
+#[cfg(test)]
+pub(crate) mod samples;

@@ -16,8 +16,6 @@ pub mod destinations;
 pub mod event;
 /// Wire text that several destinations share.
 pub mod format;
-/// The server that the Functions host talks to.
-pub mod serve;
 /// One handler per trigger folder.
 pub mod functions;
 /// The Functions host's wire: invocations in, replies out.
@@ -32,6 +30,8 @@ pub mod parcel;
 pub mod relay;
 /// Which events go to which destination.
 pub mod route;
+/// The server that the Functions host talks to.
+pub mod serve;
 /// App settings: declared as data, read once, checked all at once.
 pub mod settings;
 /// Logs and counters.

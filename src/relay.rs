@@ -179,10 +179,20 @@ impl App {
     async fn store(&self, instance: &Instance, parked: &[Letter], dead: &[Letter]) -> Result<(), OutboxError> {
         let destination = instance.outlet.name.as_str();
         if let Some(first) = parked.first() {
-            tracing::warn!(destination, events = parked.len(), first_reason = first.reason, "parking events for redelivery");
+            tracing::warn!(
+                destination,
+                events = parked.len(),
+                first_reason = first.reason,
+                "parking events for redelivery"
+            );
         }
         if let Some(first) = dead.first() {
-            tracing::error!(destination, events = dead.len(), first_reason = first.reason, "burying events as dead letters");
+            tracing::error!(
+                destination,
+                events = dead.len(),
+                first_reason = first.reason,
+                "burying events as dead letters"
+            );
         }
         let (parked, dead) = join(self.outbox.park_all(parked), self.outbox.bury_all(dead)).await;
         all_stored(parked).and(all_stored(dead))

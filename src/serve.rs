@@ -82,10 +82,7 @@ fn report_faults(error: &SettingsError) {
 }
 
 fn router(service: Service) -> Router {
-    Router::new()
-        .route("/", get(|| async { "defender-relay" }))
-        .route("/{function}", post(invoke))
-        .with_state(service)
+    Router::new().route("/", get(|| async { "defender-relay" })).route("/{function}", post(invoke)).with_state(service)
 }
 
 /// The router over an opened program, for tests and benchmarks that need no process.

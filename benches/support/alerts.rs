@@ -34,8 +34,22 @@ fn guid(random: &mut fastrand::Rng) -> String {
 
 fn words(random: &mut fastrand::Rng, count: usize) -> String {
     const WORDS: [&str; 16] = [
-        "analysis", "of", "host", "data", "detected", "an", "unusual", "command", "line", "which", "downloads", "content", "from",
-        "a", "remote", "address",
+        "analysis",
+        "of",
+        "host",
+        "data",
+        "detected",
+        "an",
+        "unusual",
+        "command",
+        "line",
+        "which",
+        "downloads",
+        "content",
+        "from",
+        "a",
+        "remote",
+        "address",
     ];
     (0..count).map(|_| WORDS[random.usize(0..WORDS.len())]).collect::<Vec<_>>().join(" ")
 }
@@ -47,13 +61,19 @@ fn base64_text(random: &mut fastrand::Rng, count: usize) -> String {
 fn alert(number: usize, random: &mut fastrand::Rng) -> Value {
     let kinds = [
         ("VM_SuspiciousPowerShell", "Suspicious PowerShell activity detected", "High", "Execution"),
-        ("Storage.Blob_AccessInspectionAnomaly", "Unusual access inspection in a storage account", "Medium", "Discovery"),
+        (
+            "Storage.Blob_AccessInspectionAnomaly",
+            "Unusual access inspection in a storage account",
+            "Medium",
+            "Discovery",
+        ),
         ("ARM_AnomalousRBACRoleAssignment", "Suspicious Azure role assignment detected", "Low", "LateralMovement"),
     ];
     let (alert_type, name, severity, intent) = kinds[random.usize(0..kinds.len())];
     let (subscription, host) = (guid(random), format!("vm-web-{number:04}"));
-    let resource =
-        format!("/subscriptions/{subscription}/resourceGroups/rg-prod/providers/Microsoft.Compute/virtualMachines/{host}");
+    let resource = format!(
+        "/subscriptions/{subscription}/resourceGroups/rg-prod/providers/Microsoft.Compute/virtualMachines/{host}"
+    );
     let id = format!("{:019}_{}", random.u64(0..1_000_000_000_000_000_000), guid(random));
     let address = format!("203.0.113.{}", random.u8(1..255));
     let command = format!("powershell.exe -NoP -NonI -W Hidden -Enc {}", base64_text(random, 160));

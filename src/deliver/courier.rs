@@ -1,8 +1,11 @@
 //! The real courier: one per destination, over the transport that it opened.
 
-use super::Courier;
+use std::io;
+
 use super::http::HttpCourier;
 use super::syslog::SyslogCourier;
+use super::{Courier, tls};
+use crate::parcel::{Failure, Reply};
 use crate::transport::Transport;
 
 /// Setting keys of the transport, each with what is wrong with its value.
@@ -18,4 +21,21 @@ pub fn open(transport: &Transport) -> Result<Box<dyn Courier>, Faults> {
         Transport::Http(options) => Box::new(HttpCourier::open(options.clone())?),
         Transport::Syslog(options) => Box::new(SyslogCourier::open(options.clone())?),
     })
+}
+
+/// Why there is no usable answer: whose fault, and the cause in words that hold neither secrets nor alert content.
+#[derive(Debug)]
+pub(super) struct Broken(pub(super) Failure, pub(super) String);
+
+impl Broken {
+    /// An error of a connection, at some stage of it.
+    pub(super) fn of(stage: &str, error: &io::Error) -> Self {
+        Self(tls::failure(error), format!("{stage}: {}", tls::cause(error)))
+    }
+}
+
+impl From<Broken> for Reply {
+    fn from(Broken(failure, detail): Broken) -> Self {
+        Self::Failed { failure, detail }
+    }
 }

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use url::{Host, Url};
 
 use super::Courier;
-use super::courier::Faults;
+use super::courier::{Broken, Faults};
 use super::tls::{self, Tls};
 use crate::format::standard_webhooks;
 use crate::parcel::{Auth, Failure, HttpParcel, Parcel, Reply};
@@ -42,9 +42,9 @@ pub(super) struct HttpCourier {
 impl Courier for HttpCourier {
     async fn send(&self, parcel: &Parcel, deadline: Instant) -> Reply {
         let Parcel::Http(parcel) = parcel else {
-            return failed(Failure::Network, "a syslog message was handed to an HTTP courier".to_owned());
+            return Broken(Failure::Network, "a syslog message was handed to an HTTP courier".to_owned()).into();
         };
-        self.exchange(parcel, deadline).await.unwrap_or_else(|reply| reply)
+        self.exchange(parcel, deadline).await.unwrap_or_else(Reply::from)
     }
 }
 
@@ -77,12 +77,12 @@ impl HttpCourier {
         self.client.get_or_try_init(build).await
     }
 
-    async fn exchange(&self, parcel: &HttpParcel, deadline: Instant) -> Result<Reply, Reply> {
+    async fn exchange(&self, parcel: &HttpParcel, deadline: Instant) -> Result<Reply, Broken> {
         if !allowed(&parcel.url) {
             let detail = "refused to send: the address is neither https nor on this machine".to_owned();
-            return Err(failed(Failure::Trust, detail));
+            return Err(Broken(Failure::Trust, detail));
         }
-        let client = self.client().await.map_err(|detail| failed(Failure::Trust, detail))?;
+        let client = self.client().await.map_err(|detail| Broken(Failure::Trust, detail))?;
         let timeout = self.options.timeout.min(deadline.saturating_duration_since(Instant::now()));
         let request = request(parcel, timeout, Timestamp::now())?;
         let failed = |error: reqwest::Error| self.failed(&parcel.url, &error, deadline);
@@ -101,10 +101,10 @@ impl HttpCourier {
     }
 
     /// In words that hold no path, query or credential.
-    fn failed(&self, url: &Url, error: &reqwest::Error, deadline: Instant) -> Reply {
+    fn failed(&self, url: &Url, error: &reqwest::Error, deadline: Instant) -> Broken {
         let host = url.host_str().unwrap_or_default();
         if error.is_timeout() && Instant::now() >= deadline {
-            return failed(Failure::Deadline, format!("{host} did not answer within the time for this delivery"));
+            return Broken(Failure::Deadline, format!("{host} did not answer within the time for this delivery"));
         }
         let stage = if error.is_connect() { "cannot connect to" } else { "no answer from" };
         let cause = match (error.is_timeout(), error.is_connect()) {
@@ -112,12 +112,8 @@ impl HttpCourier {
             (true, false) => format!("timed out, TIMEOUT is {:?}", self.options.timeout),
             (false, _) => tls::cause(error),
         };
-        failed(tls::failure(error), format!("{stage} {host}: {cause}"))
+        Broken(tls::failure(error), format!("{stage} {host}: {cause}"))
     }
-}
-
-fn failed(failure: Failure, detail: String) -> Reply {
-    Reply::Failed { failure, detail }
 }
 
 /// Whether requests may go there: https, or plain http to this machine. Settings are checked already; addresses that a conversation
@@ -132,7 +128,7 @@ fn allowed(url: &Url) -> bool {
     }
 }
 
-fn request(parcel: &HttpParcel, timeout: Duration, now: Timestamp) -> Result<reqwest::Request, Reply> {
+fn request(parcel: &HttpParcel, timeout: Duration, now: Timestamp) -> Result<reqwest::Request, Broken> {
     let mut request = reqwest::Request::new(parcel.method.clone(), parcel.url.clone());
     *request.timeout_mut() = Some(timeout);
     let headers = request.headers_mut();
@@ -160,7 +156,7 @@ fn gzip(body: &[u8]) -> Bytes {
     compressed.into()
 }
 
-fn authorize(headers: &mut HeaderMap, parcel: &HttpParcel, now: Timestamp) -> Result<(), Reply> {
+fn authorize(headers: &mut HeaderMap, parcel: &HttpParcel, now: Timestamp) -> Result<(), Broken> {
     match &parcel.auth {
         Auth::None => Ok(()),
         Auth::Header { name, prefix, value } => secret(headers, name, &format!("{prefix}{}", value.expose())),
@@ -183,9 +179,9 @@ fn authorize(headers: &mut HeaderMap, parcel: &HttpParcel, now: Timestamp) -> Re
 }
 
 /// Sets a header that no log shows.
-fn secret(headers: &mut HeaderMap, name: &HeaderName, value: &str) -> Result<(), Reply> {
+fn secret(headers: &mut HeaderMap, name: &HeaderName, value: &str) -> Result<(), Broken> {
     let mut value = HeaderValue::from_str(value).map_err(|_| {
-        failed(Failure::Credential, format!("the credential for {name} holds characters that no header can carry"))
+        Broken(Failure::Credential, format!("the credential for {name} holds characters that no header can carry"))
     })?;
     value.set_sensitive(true);
     headers.insert(name, value);
@@ -200,3 +196,6 @@ fn date_to_seconds(headers: &mut HeaderMap, now: Timestamp) {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
 }
+
+#[cfg(test)]
+mod tests;

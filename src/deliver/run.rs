@@ -199,8 +199,12 @@ impl Run<'_> {
     fn partial(&mut self, piece: Piece, rejected: &[(usize, String)], resend: &[usize]) -> Course {
         let mut fates = vec![Some(Fate::Delivered); piece.range.len()];
         if rejected.iter().map(|(index, _)| index).chain(resend).any(|index| *index >= fates.len()) {
-            // Which record is meant? Find out by halving; nothing is taken for delivered on such a word.
-            self.halve(piece.range, "the destination's answer names a record that was not sent".to_owned());
+            // Which record is meant? Find out by halving; nothing is taken for delivered, and nothing for dead, on such a word.
+            let reason = "the destination's answer names a record that was not sent".to_owned();
+            if piece.range.len() == 1 {
+                return self.retry(piece, None, reason);
+            }
+            self.halve(piece.range, reason);
             return Course::Continue(());
         }
         for &index in resend {
@@ -267,3 +271,6 @@ impl Run<'_> {
         effect
     }
 }
+
+#[cfg(test)]
+mod tests;

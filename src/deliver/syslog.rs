@@ -13,8 +13,8 @@ use tokio::net::{TcpStream, UdpSocket, lookup_host};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Courier;
-use super::courier::Faults;
-use super::tls::{self, Tls};
+use super::courier::{Broken, Faults};
+use super::tls::Tls;
 use crate::batch::Frames;
 use crate::parcel::{Failure, Parcel, Reply};
 use crate::transport::{SyslogOptions, SyslogScheme};
@@ -33,16 +33,6 @@ pub(super) struct SyslogCourier {
     /// Whom the certificate must name; only with TLS.
     name: Option<ServerName<'static>>,
     tls: Tls,
-}
-
-/// Why a flush failed, and whose fault it is.
-#[derive(Debug)]
-struct Broken(Failure, String);
-
-impl Broken {
-    fn at(stage: &str, error: &io::Error) -> Self {
-        Self(tls::failure(error), format!("{stage}: {}", tls::cause(error)))
-    }
 }
 
 #[async_trait]
@@ -85,7 +75,7 @@ impl SyslogCourier {
     }
 
     fn failed(&self, Broken(failure, detail): Broken) -> Reply {
-        Reply::Failed { failure, detail: format!("{}:{}: {detail}", self.options.host, self.options.port) }
+        Broken(failure, format!("{}:{}: {detail}", self.options.host, self.options.port)).into()
     }
 
     async fn flush(&self, messages: &Frames) -> Result<(), Broken> {
@@ -112,8 +102,8 @@ impl SyslogCourier {
         let stream = timeout(CONNECT, TcpStream::connect((self.options.host.as_str(), self.options.port)))
             .await
             .map_err(|_| Broken(Failure::Network, "the connection timed out".to_owned()))?
-            .map_err(|error| Broken::at("cannot connect", &error))?;
-        stream.set_nodelay(true).map_err(|error| Broken::at("cannot connect", &error))?;
+            .map_err(|error| Broken::of("cannot connect", &error))?;
+        stream.set_nodelay(true).map_err(|error| Broken::of("cannot connect", &error))?;
         Ok((stream, start.elapsed()))
     }
 
@@ -124,11 +114,11 @@ impl SyslogCourier {
         }
         let address = lookup_host((self.options.host.as_str(), self.options.port))
             .await
-            .map_err(|error| Broken::at("cannot resolve the host", &error))?
+            .map_err(|error| Broken::of("cannot resolve the host", &error))?
             .next()
             .ok_or_else(|| Broken(Failure::Network, "the host has no address".to_owned()))?;
         let local = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-        let failed = |error: io::Error| Broken::at("cannot send", &error);
+        let failed = |error: io::Error| Broken::of("cannot send", &error);
         let socket = UdpSocket::bind(local).await.map_err(failed)?;
         socket.connect(address).await.map_err(failed)?;
         for message in messages.iter() {
@@ -147,4 +137,62 @@ const EMSGSIZE: i32 = 90;
 
 fn too_large(bytes: usize) -> Broken {
     Broken(Failure::TooLarge, format!("a message of {bytes} bytes does not fit into one UDP datagram"))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::batch::{Records, Span};
+    use crate::event::EventId;
+    use crate::parcel::SyslogParcel;
+    use crate::transport::{Framing, TlsOptions};
+
+    fn options(scheme: SyslogScheme, host: &str, port: u16) -> SyslogOptions {
+        let timeout = Duration::from_secs(20);
+        SyslogOptions {
+            scheme,
+            host: host.into(),
+            port,
+            framing: Framing::LineFeed,
+            tls: TlsOptions::default(),
+            timeout,
+        }
+    }
+
+    async fn send(courier: &SyslogCourier, lengths: &[usize]) -> Reply {
+        let buffer = Bytes::from(vec![b'x'; lengths.iter().sum()]);
+        let mut end = 0;
+        let spans: Vec<Span> = lengths
+            .iter()
+            .map(|length| {
+                end += length;
+                Span { start: end - length, end, id: EventId::of(b"x") }
+            })
+            .collect();
+        let messages = Records::new(&buffer, &spans).frames();
+        courier.send(&Parcel::Syslog(SyslogParcel { messages }), Instant::now() + Duration::from_secs(20)).await
+    }
+
+    #[tokio::test]
+    async fn one_datagram_carries_one_message() {
+        let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let port = peer.local_addr().unwrap().port();
+        let courier = SyslogCourier::open(options(SyslogScheme::Udp, "127.0.0.1", port)).unwrap();
+        assert!(matches!(send(&courier, &[3, 5]).await, Reply::Sent));
+        let mut bytes = [0; 99];
+        assert_eq!(peer.recv(&mut bytes).await.unwrap(), 3);
+        assert_eq!(peer.recv(&mut bytes).await.unwrap(), 5);
+        let reply = send(&courier, &[3, DATAGRAM + 1]).await;
+        assert!(matches!(&reply, Reply::Failed { failure: Failure::TooLarge, .. }), "{reply:?}");
+        assert!(peer.try_recv(&mut bytes).is_err(), "nothing is sent of a run that is split");
+    }
+
+    #[test]
+    fn a_host_that_no_certificate_can_name_is_a_fault() {
+        let faults = SyslogCourier::open(options(SyslogScheme::Tls, "under score!", 6514)).unwrap_err();
+        assert_eq!(faults[0].0, "ADDRESS");
+        assert!(SyslogCourier::open(options(SyslogScheme::Tls, "2001:db8::1", 6514)).is_ok());
+    }
 }

@@ -179,3 +179,63 @@ fn find<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     };
     inside.and_then(find)
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertifiedKey as Generated, KeyPair, generate_simple_self_signed};
+
+    use super::*;
+    use crate::settings::Secret;
+
+    fn generated() -> Generated<KeyPair> {
+        generate_simple_self_signed(["relay.example".to_owned()]).unwrap()
+    }
+
+    fn faults(ca: Option<&str>, chain: &str, key: &str) -> Faults {
+        let options = TlsOptions {
+            ca_pem: ca.map(str::to_owned),
+            client_cert_pem: Some(chain.to_owned()),
+            client_key_pem: Some(Secret::new(key.to_owned())),
+        };
+        Tls::parse(&options).map(|_| ()).unwrap_err()
+    }
+
+    #[test]
+    fn unusable_pem_is_found_at_once_and_not_quoted() {
+        let (one, other) = (generated(), generated());
+        let (chain, key) = (one.cert.pem(), one.signing_key.serialize_pem());
+        let damaged = "-----BEGIN CERTIFICATE-----\nc2VjcmV0!\n-----END CERTIFICATE-----\n";
+        let of = |faults: Faults| faults.iter().map(|(key, _)| *key).collect::<Vec<_>>();
+        assert_eq!(of(faults(Some(damaged), damaged, &key)), ["CA_CERT", "CLIENT_CERT"]);
+        assert_eq!(of(faults(Some(&key), &chain, &chain)), ["CA_CERT", "CLIENT_KEY"]);
+        let mismatch = faults(None, &chain, &other.signing_key.serialize_pem());
+        assert_eq!(mismatch, [("CLIENT_KEY", "is not the key of the first certificate in CLIENT_CERT".to_owned())]);
+        let nonsense = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
+        let said = format!("{:?}", faults(Some(damaged), &chain, nonsense));
+        assert!(said.contains("CLIENT_KEY") && !said.contains("c2Vjcm"), "{said}");
+    }
+
+    #[test]
+    fn a_private_key_with_its_certificate_and_the_systems_trust_make_a_configuration() {
+        let one = generated();
+        let options = TlsOptions {
+            ca_pem: None,
+            client_cert_pem: Some(one.cert.pem()),
+            client_key_pem: Some(Secret::new(one.signing_key.serialize_pem())),
+        };
+        let config = Tls::parse(&options).unwrap().config().unwrap();
+        assert!(config.client_auth_cert_resolver.has_certs());
+        assert!(config.alpn_protocols.is_empty());
+    }
+
+    #[test]
+    fn tls_errors_are_found_inside_io_errors_and_told_apart() {
+        let wrapped = |error: rustls::Error| io::Error::other(io::Error::new(io::ErrorKind::InvalidData, error));
+        let refused = wrapped(rustls::Error::AlertReceived(AlertDescription::CertificateRequired));
+        assert_eq!(failure(&refused), Failure::Trust);
+        assert_eq!(cause(&refused), "the peer refused our TLS connection: CertificateRequired");
+        let unwell = wrapped(rustls::Error::AlertReceived(AlertDescription::InternalError));
+        assert_eq!(failure(&unwell), Failure::Network);
+        assert_eq!(failure(&io::Error::from(io::ErrorKind::ConnectionReset)), Failure::Network);
+    }
+}

@@ -64,3 +64,54 @@ fn subscription<'e>(event: &'e Event<'_>) -> Option<&'e str> {
 fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::event::{EventId, RecordKind};
+
+    fn write(resource: Option<&'static str>, key: Option<&'static str>, time: &str) -> Value {
+        let event = Event {
+            id: EventId::of(b"x"),
+            kind: RecordKind::ActivityLog,
+            raw: "{\"a\" : 1}",
+            key: key.map(Into::into),
+            title: None,
+            resource: resource.map(Into::into),
+            time: Some(time.parse().unwrap()),
+            seen: "2026-02-06T00:00:00Z".parse().unwrap(),
+            severity: Severity::Unknown,
+            alert: None,
+        };
+        let mut out = Vec::new();
+        Envelope { type_prefix: "org.example".to_owned(), source: None }.write(&event, &mut out);
+        serde_json::from_slice(&out).unwrap()
+    }
+
+    #[test]
+    fn the_source_is_the_subscription_where_it_is_fit_for_a_uri() {
+        let source = |resource| write(resource, None, "2026-02-05T00:00:00Z")["source"].as_str().unwrap().to_owned();
+        assert_eq!(source(Some("/SUBSCRIPTIONS/7d3c-1/RESOURCEGROUPS/x")), "/subscriptions/7d3c-1");
+        for other in [None, Some("/tenants/t/providers/x"), Some("/subscriptions/"), Some("/subscriptions/a b/x")] {
+            assert_eq!(source(other), "/providers/Microsoft.Security", "{other:?}");
+        }
+    }
+
+    #[test]
+    fn attributes_hold_no_control_characters_and_no_time_that_rfc_3339_cannot_write() {
+        let event = write(None, Some("a\r\n\u{85}b"), "-000001-01-01T00:00:00Z");
+        assert_eq!(event["subject"], "ab");
+        assert_eq!(event.get("time"), None);
+        assert_eq!(write(None, Some("\n"), "2026-02-05T00:00:00Z").get("subject"), None);
+    }
+
+    #[test]
+    fn attribute_names_are_lower_case_letters_and_digits() {
+        let event = write(None, Some("k"), "2026-02-05T00:00:00Z");
+        let legal = |name: &String| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        assert!(event.as_object().unwrap().keys().all(legal), "{event}");
+        assert_eq!(event["type"], "org.example.activity_log.v1");
+    }
+}

@@ -5,6 +5,8 @@
 
 mod evidence;
 
+use serde_json::Value;
+
 use crate::event::{Alert, AlertShape, Event, Severity, Status};
 use crate::format::json::Object;
 
@@ -23,6 +25,7 @@ fn write_alert(event: &Event<'_>, alert: &Alert<'_>, out: &mut Vec<u8>) {
     object.text("@odata.type", "#microsoft.graph.security.alert");
     object.text("id", alert.system_alert_id.as_deref().unwrap_or(&event_id));
     object.optional("providerAlertId", alert.system_alert_id.as_deref());
+    object.optional("tenantId", tenant(event.raw).as_deref());
     object.text("status", status(alert.status));
     object.text("severity", severity(event.severity));
     object.text("classification", "unknown");
@@ -32,15 +35,16 @@ fn write_alert(event: &Event<'_>, alert: &Alert<'_>, out: &mut Vec<u8>) {
     object.optional("productName", alert.product_name.as_deref());
     object.optional("detectorId", alert.alert_type.as_deref());
     object.optional("title", alert.display_name.as_deref());
-    object.optional("description", alert.description.as_deref());
+    object.optional("description", alert.description_filled().as_deref());
     let steps = alert.remediation_steps();
     if !steps.is_empty() {
         object.text("recommendedActions", &steps.join("\n"));
     }
-    let categories: Vec<String> = alert.tactics().iter().map(|tactic| tactic.name.replace(' ', "")).collect();
+    let categories: Vec<String> = alert.tactics().iter().map(|tactic| category(tactic.name)).collect();
     object.optional("category", categories.first().map(String::as_str));
     object.texts("categories", &categories);
     object.texts("mitreTechniques", &alert.techniques());
+    object.optional("threatDisplayName", malware(alert));
     object.optional("alertWebUrl", alert.alert_uri.as_deref());
     object.optional("createdDateTime", created.as_deref());
     let updated = alert.processing_end_time.map(|time| time.to_string());
@@ -70,6 +74,31 @@ fn additional_data(alert: &Alert<'_>, event_id: &str, more: &mut Object<'_>) {
     if let Some(properties) = alert.extended_properties {
         more.json("extendedProperties", properties.get());
     }
+}
+
+/// The Entra tenant among the alert's resource identifiers, which are at the top (flat) or under `properties` (ARM).
+fn tenant(raw: &str) -> Option<String> {
+    let record: Value = serde_json::from_str(raw).ok()?;
+    let identifiers = member(&record, "resourceIdentifiers")
+        .or_else(|| member(member(&record, "properties")?, "resourceIdentifiers"))?;
+    let tenants = |name| identifiers.as_array()?.iter().find_map(|one| member(one, name)?.as_str());
+    tenants("aadTenantId").or_else(|| tenants("azureResourceTenantId")).map(str::to_owned)
+}
+
+fn malware<'a>(alert: &'a Alert<'_>) -> Option<&'a str> {
+    let malware = alert.entities().list.iter().find(|entity| entity.kind == "malware")?;
+    malware.fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("name"))?.1.as_str()
+}
+
+fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    value.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+/// A tactic's name as Graph writes it: `Command and Control` is `CommandAndControl`.
+fn category(tactic: &str) -> String {
+    let capitalised =
+        |word: &str| word.get(..1).map(str::to_ascii_uppercase).unwrap_or_default() + word.get(1..).unwrap_or_default();
+    tactic.split(' ').map(capitalised).collect()
 }
 
 /// Graph has no `critical`, and calls a dismissed alert resolved.

@@ -63,7 +63,10 @@ async fn redeliver_to(app: &App, name: &str, now: Timestamp, deadline: Instant) 
             (Some(instance), _) => send_all(app, instance, &fresh, now, deadline).await?,
             (None, UNDECODABLE) => again_from_the_start(app, &fresh).await?,
             (None, _) => {
-                tracing::warn!(destination = name, "events are parked for a destination that is not configured any more");
+                tracing::warn!(
+                    destination = name,
+                    "events are parked for a destination that is not configured any more"
+                );
                 sum.parked += fresh.len() as u64;
                 break;
             }
@@ -124,7 +127,8 @@ async fn send(
     }
     let events: Vec<_> = decoded.events.iter().collect();
     let (rendered, unfit) = render(instance, &events);
-    let mut sent = deliver(&instance.outlet, &rendered, &app.delivery.retry, deadline, Timestamp::now).await.into_iter();
+    let mut sent =
+        deliver(&instance.outlet, &rendered, &app.delivery.retry, deadline, Timestamp::now).await.into_iter();
     let mut unfit = unfit.peekable();
     let mut fates: Vec<Option<Fate>> = vec![None; letters.len()];
     for (index, owner) in owners.into_iter().enumerate() {

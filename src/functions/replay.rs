@@ -41,7 +41,8 @@ fn reply(status: u16, body: Value) -> InvocationReply {
 }
 
 fn parse(request: &HttpRequest) -> Result<(Filter, bool), String> {
-    let mut wish: Map<String, Value> = request.query.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect();
+    let mut wish: Map<String, Value> =
+        request.query.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect();
     wish.remove("code"); // the function's access key
     wish.remove("clientId");
     if let Some(text) = request.body.as_deref().filter(|text| !text.trim().is_empty()) {
@@ -83,7 +84,8 @@ mod tests {
         };
         let error = parse(&request).unwrap_err();
         assert!(error.starts_with("since"), "{error}");
-        let request = HttpRequest { body: Some(r#"{"destination":"qradar","limit":5,"dry_run":true}"#.into()), ..request };
+        let request =
+            HttpRequest { body: Some(r#"{"destination":"qradar","limit":5,"dry_run":true}"#.into()), ..request };
         let (filter, dry_run) = parse(&request).unwrap();
         assert_eq!((filter.destination.as_deref(), filter.limit, dry_run), (Some("qradar"), Some(5), true));
         let request = HttpRequest { body: Some(r#"{"destinatoin":"x"}"#.into()), ..HttpRequest::default() };

@@ -72,7 +72,8 @@ impl Row {
             assert_eq!(*times, 1, "{destination}: {id} is stored {times} times");
         }
         for id in ids {
-            let accounted = self.taken[destination].contains_key(id) || parked.contains_key(id) || dead.contains_key(id);
+            let accounted =
+                self.taken[destination].contains_key(id) || parked.contains_key(id) || dead.contains_key(id);
             assert!(accounted, "{destination}: {id} is lost; log: {}", self.log);
         }
     }
@@ -99,7 +100,8 @@ fn leef_alert_id(line: &str) -> Option<String> {
 }
 
 fn hundred() -> (Vec<Vec<u8>>, BTreeSet<String>) {
-    let ids: BTreeSet<String> = (0..100).map(|n| format!("2517000000000000{n:03}_00000000-0000-4000-8000-000000000{n:03}")).collect();
+    let ids: BTreeSet<String> =
+        (0..100).map(|n| format!("2517000000000000{n:03}_00000000-0000-4000-8000-000000000{n:03}")).collect();
     (ids.iter().map(|id| alert(id).to_string().into_bytes()).collect(), ids)
 }
 
@@ -245,7 +247,8 @@ async fn missing_and_odd_fields_withhold_nothing() {
     ];
     let ids: BTreeSet<String> = ["only-id-and-type", "no-times", "odd", "lower-case"].map(str::to_owned).into();
     let bodies: Vec<Vec<u8>> = bodies.iter().map(|body| body.to_string().into_bytes()).collect();
-    let minimum = [("SPLUNK__MIN_SEVERITY", "high"), ("WEBHOOK__MIN_SEVERITY", "high"), ("QRADAR__MIN_SEVERITY", "high")];
+    let minimum =
+        [("SPLUNK__MIN_SEVERITY", "high"), ("WEBHOOK__MIN_SEVERITY", "high"), ("QRADAR__MIN_SEVERITY", "high")];
     let row = Row::run_with(&bodies, script(|_| Answer::Take), &minimum).await;
     for destination in ["splunk", "webhook", "qradar"] {
         assert_eq!(row.delivered(destination, &ids), 4, "{destination}: {}", row.log);

@@ -9,8 +9,8 @@ use tokio::net::TcpStream;
 use defender_relay::host::Invocation;
 
 use crate::support::handler::{Handler, alert, assert_is_reply, invocation};
-use crate::support::sink::{Answer, HttpSink};
 use crate::support::shared;
+use crate::support::sink::{Answer, HttpSink};
 
 fn settings(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -92,9 +92,10 @@ async fn chunked_bodies_unknown_functions_and_readiness() {
     ]))
     .await;
     let body = invocation(&[alert("chunked").to_string().into_bytes()], 1);
-    let mut request = b"POST /alerts HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nConnection: close\r\n\
+    let mut request =
+        b"POST /alerts HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nConnection: close\r\n\
         Transfer-Encoding: chunked\r\n\r\n"
-        .to_vec();
+            .to_vec();
     for chunk in body.chunks(100) {
         request.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
         request.extend_from_slice(chunk);

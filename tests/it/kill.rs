@@ -77,7 +77,8 @@ async fn no_event_is_unaccounted_for_when_the_handler_is_killed_at_any_moment() 
     let account = |parked_may_remain: bool| {
         let taken = sink.taken.lock().unwrap();
         for destination in ["splunk", "webhook"] {
-            let (parked, dead) = (letters(state.path(), "parked", destination), letters(state.path(), "dead", destination));
+            let (parked, dead) =
+                (letters(state.path(), "parked", destination), letters(state.path(), "dead", destination));
             for (id, times) in parked.iter().chain(&dead) {
                 assert_eq!(*times, 1, "{destination}: {id} is stored {times} times");
             }

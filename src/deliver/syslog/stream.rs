@@ -16,8 +16,8 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::Broken;
 use crate::batch::Frames;
+use crate::deliver::courier::Broken;
 use crate::parcel::Failure;
 use crate::transport::Framing;
 
@@ -40,7 +40,7 @@ pub(super) async fn secure(
     let mut stream = TlsConnector::from(Arc::new(config))
         .connect(name, stream)
         .await
-        .map_err(|error| Broken::at("the TLS handshake failed", &error))?;
+        .map_err(|error| Broken::of("the TLS handshake failed", &error))?;
     let late = stream.get_ref().1.protocol_version() == Some(ProtocolVersion::TLSv1_3);
     if late && witness.asked.load(Ordering::Relaxed) {
         let patience = (round_trip * 4).clamp(Duration::from_millis(300), Duration::from_secs(1));
@@ -134,7 +134,7 @@ async fn listen<S: AsyncRead + Unpin>(stream: &mut S, patience: Duration) -> Res
         }
     });
     match heard.await {
-        Ok(Err(error)) => Err(Broken::at("the peer closed the connection", &error)),
+        Ok(Err(error)) => Err(Broken::of("the peer closed the connection", &error)),
         Ok(Ok(())) | Err(_) => Ok(()),
     }
 }
@@ -148,7 +148,7 @@ async fn farewell<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(), Broken> {
     });
     match closed.await {
         Ok(Err(error)) if error.kind() != io::ErrorKind::UnexpectedEof => {
-            Err(Broken::at("the peer broke the connection off", &error))
+            Err(Broken::of("the peer broke the connection off", &error))
         }
         Ok(_) | Err(_) => Ok(()),
     }
@@ -158,10 +158,96 @@ async fn farewell<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(), Broken> {
 async fn complaint<S: AsyncRead + Unpin>(stream: &mut S, error: &io::Error) -> Broken {
     match listen(stream, Duration::from_millis(200)).await {
         Err(broken @ Broken(Failure::Trust, _)) => broken,
-        _ => Broken::at("cannot write", error),
+        _ => Broken::of("cannot write", error),
     }
 }
 
 fn closed_early() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "closed before everything was said")
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tokio::io::{DuplexStream, duplex};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::batch::{Records, Span};
+    use crate::event::EventId;
+
+    fn frames(messages: &[&str]) -> Frames {
+        let buffer = Bytes::from(messages.concat());
+        let spans: Vec<Span> = messages
+            .iter()
+            .scan(0, |at, message| {
+                let span = Span { start: *at, end: *at + message.len(), id: EventId::of(message.as_bytes()) };
+                *at = span.end;
+                Some(span)
+            })
+            .collect();
+        Records::new(&buffer, &spans).frames()
+    }
+
+    /// Flushes to a peer that is played by `peer`.
+    async fn against<F: Future<Output = ()>>(
+        messages: &[&str],
+        framing: Framing,
+        peer: impl FnOnce(DuplexStream) -> F,
+    ) -> Result<(), Broken> {
+        let (ours, theirs) = duplex(4096);
+        let frames = frames(messages);
+        let (result, ()) = tokio::join!(flush(ours, &frames, framing, Duration::ZERO), peer(theirs));
+        result
+    }
+
+    /// Reads all and closes after us.
+    async fn read(mut stream: DuplexStream, expected: &str) {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn frames_are_told_apart_by_their_length_in_bytes_or_by_a_line_feed() {
+        let messages = ["<1>1 ü", "", "<1>1 b"];
+        against(&messages, Framing::OctetCounting, |peer| read(peer, "7 <1>1 ü0 6 <1>1 b")).await.unwrap();
+        against(&messages, Framing::LineFeed, |peer| read(peer, "<1>1 ü\n\n<1>1 b\n")).await.unwrap();
+        against(&[], Framing::OctetCounting, |peer| read(peer, "")).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_stays_silent_without_closing_counts_as_reached() {
+        let start = Instant::now();
+        let silent = |mut peer: DuplexStream| async move {
+            let mut text = String::new();
+            peer.read_to_string(&mut text).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        };
+        against(&["a"], Framing::OctetCounting, silent).await.unwrap();
+        assert!(start.elapsed() >= FAREWELL);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_closes_first_has_not_taken_everything() {
+        let hasty = |mut peer: DuplexStream| async move {
+            peer.read_exact(&mut [0; 3]).await.unwrap();
+            peer.shutdown().await.unwrap();
+            let mut rest = Vec::new();
+            peer.read_to_end(&mut rest).await.unwrap();
+        };
+        let Broken(failure, detail) = against(&["a"], Framing::OctetCounting, hasty).await.unwrap_err();
+        assert_eq!(failure, Failure::Network);
+        assert!(detail.contains("closed before everything was said"), "{detail}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_goes_away_in_the_middle_is_a_network_failure() {
+        let large = "x".repeat(300_000);
+        let gone = |mut peer: DuplexStream| async move {
+            peer.read_exact(&mut [0; 3]).await.unwrap();
+        };
+        let Broken(failure, _) = against(&[&large, "b"], Framing::OctetCounting, gone).await.unwrap_err();
+        assert_eq!(failure, Failure::Network);
+    }
 }

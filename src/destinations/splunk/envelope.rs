@@ -137,3 +137,141 @@ fn write_fields(event: &Event<'_>, out: &mut Vec<u8>) {
 fn short(text: &str) -> &str {
     &text[..text.floor_char_boundary(FIELD_BYTES)]
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::super::KIND;
+    use super::*;
+    use crate::event::decode::{Decoded, Texts, decode};
+    use crate::event::{EventId, parse_time};
+    use crate::settings::Values;
+
+    const BRUTE_FORCE: &str = include_str!("../../../tests/fixtures/events/alert_ssh_brute_force.json");
+    const MALWARE: &str = include_str!("../../../tests/fixtures/events/alert_malware_blob.json");
+    const EVERY_ENTITY: &str = include_str!("../../../tests/fixtures/events/alert_every_entity.json");
+    const RECOMMENDATION: &str = include_str!("../../../tests/fixtures/events/recommendation_vm_ports.json");
+
+    fn seen() -> Timestamp {
+        parse_time("2026-02-06T00:00:00Z").unwrap()
+    }
+
+    fn write(settings: &[(&str, &str)], body: &str) -> Result<String, RenderError> {
+        let values = Values::new(settings.iter().map(|(key, value)| (format!("S__{key}"), (*value).to_owned())));
+        let envelope = Envelope::from_section(&Section::new("s", KIND.settings.to_vec(), &values));
+        let (texts, mut decoded) = (Texts::default(), Decoded::default());
+        decode(body.as_bytes(), seen(), &texts, &mut decoded);
+        let [event] = decoded.events.as_slice() else { panic!("one record") };
+        let mut out = Vec::new();
+        envelope.write(event, &mut out).map(|()| String::from_utf8(out).unwrap())
+    }
+
+    fn event_at(time: Option<&str>) -> Event<'static> {
+        Event {
+            id: EventId::of(b"{}"),
+            kind: RecordKind::Unknown,
+            raw: "{}",
+            key: None,
+            title: None,
+            resource: None,
+            time: time.map(|text| text.parse().unwrap()),
+            seen: seen(),
+            severity: Severity::Unknown,
+            alert: None,
+        }
+    }
+
+    #[test]
+    fn envelopes_are_these() {
+        let settings = [("INDEX", "security"), ("HOST", "mdc-export"), ("SOURCETYPE", "mscs:azure:security:alert")];
+        insta::assert_snapshot!("splunk_brute_force", write(&settings, BRUTE_FORCE).unwrap());
+        insta::assert_snapshot!("splunk_malware", write(&settings, MALWARE).unwrap());
+        insta::assert_snapshot!("splunk_every_entity", write(&[], EVERY_ENTITY).unwrap());
+        insta::assert_snapshot!("splunk_recommendation", write(&settings, RECOMMENDATION).unwrap());
+    }
+
+    #[test]
+    fn the_readme_shows_a_real_record() {
+        let record = write(&[], BRUTE_FORCE).unwrap();
+        assert!(include_str!("README.md").contains(&format!("```json\n{record}```\n")), "it should show {record}");
+    }
+
+    #[test]
+    fn the_record_is_copied_to_the_byte_and_the_envelope_ends_in_a_line_feed() {
+        for record in [BRUTE_FORCE, MALWARE, EVERY_ENTITY, RECOMMENDATION] {
+            let envelope = write(&[], record).unwrap();
+            assert!(envelope.contains(record.trim()));
+            assert!(envelope.ends_with("}\n"));
+            let value: Value = serde_json::from_str(&envelope).unwrap();
+            assert_eq!(value["event"], serde_json::from_str::<Value>(record).unwrap());
+            assert!(value["fields"].as_object().unwrap().values().all(|field| !field.is_object() && !field.is_null()));
+        }
+    }
+
+    #[test]
+    fn time_is_in_seconds_with_no_more_decimals_than_it_needs() {
+        for (time, seconds) in [
+            (Some("2026-02-03T04:09:10.1234567Z"), "1770091750.123"),
+            (Some("2026-02-04T10:00:02.5Z"), "1770199202.5"),
+            (Some("2026-02-04T10:00:02.040Z"), "1770199202.04"),
+            (Some("2026-02-04T10:00:02.0009Z"), "1770199202"),
+            (Some("1970-01-01T00:00:00.007Z"), "0.007"),
+            // What .NET writes for "not set".
+            (Some("0001-01-01T00:00:00Z"), "1770336000"),
+            (Some("9999-12-30T00:00:00Z"), "1770336000"),
+            (None, "1770336000"),
+        ] {
+            let mut out = Vec::new();
+            write_seconds(super::time(&event_at(time)), &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), seconds, "{time:?}");
+        }
+    }
+
+    #[test]
+    fn every_kind_has_its_sourcetype_and_a_set_one_is_for_alerts() {
+        let values = Values::new([("S__SOURCETYPE".to_owned(), "mine".to_owned())]);
+        let envelope = Envelope::from_section(&Section::new("s", KIND.settings.to_vec(), &values));
+        for kind in RecordKind::ALL {
+            let mut out = Vec::new();
+            envelope.write(&Event { kind, ..event_at(None) }, &mut out).unwrap();
+            let value: Value = serde_json::from_slice(&out).unwrap();
+            let own = format!("azure:defender:{}", kind.name());
+            assert_eq!(value["sourcetype"], if kind == RecordKind::Alert { "mine" } else { &own });
+        }
+    }
+
+    #[test]
+    fn an_empty_record_travels_as_text_because_hec_refuses_blank_events() {
+        let values = Values::default();
+        let envelope = Envelope::from_section(&Section::new("s", KIND.settings.to_vec(), &values));
+        let mut out = Vec::new();
+        envelope.write(&event_at(None), &mut out).unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&out).unwrap()["event"], "{}");
+    }
+
+    #[test]
+    fn an_event_over_the_limit_is_refused_with_the_reason() {
+        let big = format!(r#"{{"SystemAlertId":"a","AlertType":"b","Description":"{}"}}"#, "x".repeat(2000));
+        let error = write(&[("MAX_EVENT_BYTES", "1500")], &big).unwrap_err().to_string();
+        assert!(error.starts_with("the event takes 2") && error.ends_with("and MAX_EVENT_BYTES is 1500"), "{error}");
+        assert!(write(&[("MAX_EVENT_BYTES", "3000")], &big).is_ok());
+    }
+
+    #[test]
+    fn indexed_fields_stay_short_and_whole_characters() {
+        let long = "ü".repeat(900);
+        let alert = format!(r#"{{"SystemAlertId":"a","AlertType":"b","AlertDisplayName":"x{long}"}}"#);
+        let value: Value = serde_json::from_str(&write(&[], &alert).unwrap()).unwrap();
+        assert_eq!(value["fields"]["signature"].as_str().unwrap().len(), 1023);
+        assert_eq!(value["event"]["AlertDisplayName"].as_str().unwrap().chars().count(), 901);
+    }
+
+    #[test]
+    fn props_conf_knows_every_sourcetype() {
+        let props = include_str!("props.conf");
+        for kind in RecordKind::ALL {
+            assert!(props.contains(&format!("\n[azure:defender:{}]\n", kind.name())), "{}", kind.name());
+        }
+    }
+}

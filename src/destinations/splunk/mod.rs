@@ -43,7 +43,7 @@ const SETTINGS: &[Setting] = &[
     Setting::default(
         "SOURCETYPE",
         "azure:defender:alert",
-        "Sourcetype of alerts. Other records have azure:defender:<kind>, whatever is set here.",
+        "Sourcetype of alerts. Every other record has azure:defender: and its kind, whatever is set here.",
     ),
     Setting::default("HOST", "defender-relay", "Host of every event: the sender, not the attacked machine."),
     Setting::default(

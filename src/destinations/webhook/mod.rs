@@ -37,7 +37,7 @@ const SETTINGS: &[Setting] = &[
     .secret(),
     Setting::optional(
         "AUTHORIZATION",
-        "Whole value of an Authorization header, for receivers that want one besides the signature: Bearer ....",
+        "Whole value of an Authorization header, for receivers that want one besides the signature: the word Bearer and a token, say.",
     )
     .secret(),
     Setting::default(
@@ -49,11 +49,11 @@ const SETTINGS: &[Setting] = &[
     Setting::default(
         "TYPE_PREFIX",
         "io.github.defender-relay",
-        "Reverse domain name that CloudEvents types begin with: <prefix>.alert.v1.",
+        "Reverse domain name that CloudEvents types begin with; the record kind and .v1 follow.",
     ),
     Setting::optional(
         "EVENT_SOURCE",
-        "Source of every CloudEvent, a URI reference; without it, /subscriptions/<id> of the record.",
+        "Source of every CloudEvent, a URI reference; without it, /subscriptions/ and the id of the record's subscription.",
     ),
 ];
 
@@ -185,100 +185,4 @@ fn envelope(section: &Section<'_>) -> Envelope {
 }
 
 #[cfg(test)]
-mod tests {
-    use http::{HeaderMap, StatusCode};
-
-    use super::*;
-    use crate::batch::Span;
-    use crate::event::EventId;
-    use crate::settings::Values;
-
-    const SECRET: &str = "whsec_bWRjLWZvcndhcmRlci1kZW1vLWtleS0wMTIzNDU2Nzg=";
-
-    fn open(pairs: &[(&str, &str)]) -> Result<Webhook, SettingsError> {
-        let values = Values::new(pairs.iter().map(|(key, value)| (format!("WEBHOOK__{key}"), (*value).to_owned())));
-        Webhook::open(&Section::new("webhook", KIND.settings.to_vec(), &values))
-    }
-
-    fn reply(status: u16) -> Reply {
-        Reply::Http { status: StatusCode::from_u16(status).unwrap(), headers: HeaderMap::new(), body: "no".into() }
-    }
-
-    #[test]
-    fn the_rehearsal_opens() {
-        let secret = KIND.rehearsal.settings[1].1;
-        let webhook = open(&[("URL", "http://127.0.0.1:1/webhook"), ("SECRET", secret)]).unwrap();
-        assert_eq!(&*webhook.keys, [SigningKey(b"not a secret: rehearsal only!".to_vec())]);
-    }
-
-    #[test]
-    fn a_record_is_posted_under_its_event_id_and_uncompressed() {
-        let webhook = open(&[("URL", "https://a.example/hook"), ("SECRET", SECRET)]).unwrap();
-        let (buffer, id) = (bytes::Bytes::from_static(b"{\"a\": 1}"), EventId::of(b"x"));
-        let spans = [Span { start: 0, end: buffer.len(), id }];
-        let Parcel::Http(parcel) = webhook.pack(Records::new(&buffer, &spans)) else { panic!() };
-        assert_eq!((parcel.body.as_ref(), parcel.gzip), (buffer.as_ref(), false));
-        let Auth::StandardWebhooks { id: message, .. } = parcel.auth else { panic!() };
-        assert_eq!(message, id.to_string());
-        assert!(!message.contains('.'));
-    }
-
-    #[test]
-    fn deliveries_are_judged_by_status() {
-        let webhook = open(&[("URL", "https://a.example/hook"), ("SECRET", SECRET)]).unwrap();
-        let sent = webhook.pack(Records::new(&bytes::Bytes::new(), &[]));
-        let judged = |status| webhook.judge(&sent, &reply(status), 1);
-        for status in [200, 201, 202, 204] {
-            assert!(matches!(judged(status), Verdict::Accepted), "{status}");
-        }
-        for status in [302, 308, 401, 403, 404, 405, 410] {
-            assert!(matches!(judged(status), Verdict::Misconfigured { .. }), "{status}");
-        }
-        for status in [408, 429, 500, 502, 503, 504] {
-            assert!(matches!(judged(status), Verdict::Retry { .. }), "{status}");
-        }
-        for status in [400, 415, 422] {
-            assert!(matches!(judged(status), Verdict::Rejected { .. }), "{status}");
-        }
-        assert!(matches!(judged(413), Verdict::Split { .. }));
-    }
-
-    #[test]
-    fn a_receiver_without_options_does_not_read_as_broken() {
-        let webhook = open(&[("URL", "https://a.example/hook"), ("SECRET", SECRET)]).unwrap();
-        let probe = webhook.probe().unwrap();
-        let judged = |status| webhook.judge(&probe, &reply(status), 0);
-        for status in [200, 204, 400, 404, 405, 501] {
-            assert!(matches!(judged(status), Verdict::Accepted), "{status}");
-        }
-        for status in [301, 401, 403, 410] {
-            assert!(matches!(judged(status), Verdict::Misconfigured { .. }), "{status}");
-        }
-        assert!(matches!(judged(503), Verdict::Retry { .. }));
-    }
-
-    #[test]
-    fn faults_are_named_all_at_once_and_without_the_secrets() {
-        let faulty = [
-            ("URL", "http://a.example"),
-            ("SECRET", "hunter2"),
-            ("AUTHORIZATION", "Bearer hunter3\nX: y"),
-            ("BODY", "xml"),
-            ("TYPE_PREFIX", "my company"),
-            ("EVENT_SOURCE", "a b"),
-        ];
-        let error = open(&faulty).unwrap_err().to_string();
-        for (key, _) in faulty {
-            assert!(error.contains(&format!("WEBHOOK__{key}: ")), "{key} in {error}");
-        }
-        assert!(!error.contains("hunter"));
-    }
-
-    #[test]
-    fn no_secret_is_shown() {
-        let settings = [("URL", "https://a.example/hook"), ("SECRET", SECRET), ("AUTHORIZATION", "Bearer hunter2")];
-        let webhook = open(&settings).unwrap();
-        let shown = format!("{webhook:?} {:?}", webhook.probe());
-        assert!(!shown.contains("hunter2") && !shown.contains("bWRj") && !shown.contains("mdc-forwarder"));
-    }
-}
+mod tests;

@@ -259,10 +259,11 @@ fn properties(
     let Some(depth) = depth.checked_sub(1) else { return };
     for property in list {
         match property {
-            Same(name, member) => match get(fields, member) {
-                Some(scalar @ (Value::String(_) | Value::Number(_) | Value::Bool(_))) => value(object, name, scalar),
-                _ => {}
-            },
+            Same(name, member) => {
+                if let Some(scalar) = get(fields, member).filter(|found| !found.is_object() && !found.is_array()) {
+                    value(object, name, scalar);
+                }
+            }
             Number(name, member) => {
                 if let Some(number) = get(fields, member).and_then(integer) {
                     object.json(name, itoa::Buffer::new().format(number));
