@@ -266,7 +266,7 @@ async fn show_all(receivers: Option<&mut Receivers>, masks: &Masks, console: &Co
             }
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn show(destination: &str, payload: &Payload, masks: &Masks, console: &Console) {

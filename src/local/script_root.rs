@@ -104,10 +104,10 @@ impl ScriptRoot {
             };
         }
         for folder in start.ancestors() {
-            if let Some((host, functions)) = read_folder(folder)? {
-                if names_this_program(&host) {
-                    return Self::parse(Some(folder.to_owned()), &host, &functions, values);
-                }
+            if let Some((host, functions)) = read_folder(folder)?
+                && names_this_program(&host)
+            {
+                return Self::parse(Some(folder.to_owned()), &host, &functions, values);
             }
         }
         let functions: Vec<_> =
@@ -352,6 +352,14 @@ mod tests {
         assert!(matches!(alerts.trigger, Trigger::EventHub { data_type: DataType::Binary, .. }));
         assert!(alerts.retry.is_some());
         assert_eq!(app.timers().count(), 1);
+    }
+
+    #[test]
+    fn every_function_is_embedded() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("function-triggers");
+        let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, EMBEDDED_FUNCTIONS.iter().map(|(name, _)| *name).collect::<Vec<_>>());
     }
 
     #[test]

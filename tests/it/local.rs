@@ -118,7 +118,8 @@ async fn a_failing_invocation_is_retried_as_its_policy_says_and_then_lost() {
     std::fs::create_dir_all(root.join("alerts")).unwrap();
     std::fs::create_dir_all(root.join("status")).unwrap();
     std::fs::copy(support::root().join("host.json"), root.join("host.json")).unwrap();
-    std::fs::copy(support::root().join("function-triggers/status/function.json"), root.join("status/function.json")).unwrap();
+    std::fs::copy(support::root().join("function-triggers/status/function.json"), root.join("status/function.json"))
+        .unwrap();
     // Without a dataType the host itself fails a batch that holds something else than JSON.
     let function = json!({
         "bindings": [{"type": "eventHubTrigger", "name": "events", "cardinality": "many", "eventHubName": "hub"}],
