@@ -4,12 +4,15 @@
 //! `HostFunctionMetadataProvider`, which looks exactly one level below its script root. A checkout keeps its functions one level
 //! deeper, under `function-triggers/`, so that folder is looked into as well.
 
+mod files;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use serde::Deserialize;
 
+pub(super) use self::files::time_span;
+use self::files::{Binding, FunctionFile, HostFile};
 use super::retry::RetryPolicy;
 use super::schedule::Schedule;
 use crate::settings::Values;
@@ -261,80 +264,6 @@ fn resolve(text: Option<&str>, values: &Values) -> Option<String> {
         Some(setting) => values.get(setting).map(str::to_owned),
         None => Some(text.to_owned()),
     }
-}
-
-/// A .NET `TimeSpan` as the host's files write it: `[d.]hh:mm:ss[.fraction]`.
-pub(super) fn time_span(text: &str) -> Option<Duration> {
-    let (days, clock) = match text.split_once('.') {
-        Some((days, clock)) if clock.contains(':') => (days.parse::<u64>().ok()?, clock),
-        _ => (0, text),
-    };
-    let mut parts = clock.split(':');
-    let hours: u64 = parts.next()?.parse().ok()?;
-    let minutes: u64 = parts.next()?.parse().ok()?;
-    let seconds: f64 = parts.next()?.parse().ok()?;
-    if parts.next().is_some() || minutes > 59 {
-        return None;
-    }
-    Duration::from_secs(days * 86_400 + hours * 3600 + minutes * 60)
-        .checked_add(Duration::try_from_secs_f64(seconds).ok()?)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct HostFile {
-    function_timeout: Option<String>,
-    functions: Option<Vec<String>>,
-    custom_handler: Option<CustomHandler>,
-    extensions: Option<Extensions>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CustomHandler {
-    description: Option<Description>,
-    initialization_timeout: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Description {
-    default_executable_path: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Extensions {
-    event_hubs: Option<EventHubs>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct EventHubs {
-    max_event_batch_size: Option<usize>,
-}
-
-#[derive(Deserialize)]
-struct FunctionFile {
-    bindings: Vec<Binding>,
-    retry: Option<super::retry::RetryFile>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Binding {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    name: String,
-    cardinality: Option<String>,
-    data_type: Option<String>,
-    event_hub_name: Option<String>,
-    consumer_group: Option<String>,
-    schedule: Option<String>,
-    route: Option<String>,
-    #[serde(default)]
-    methods: Vec<String>,
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 //! The command line and the local run, through the built program.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::process::Stdio;
@@ -51,10 +52,8 @@ async fn run(folder: &Path, args: &[&str], settings: &[(&str, &str)]) -> Ended {
 
 /// The summary's row of one destination: its name and its counts.
 fn row<'a>(stdout: &'a str, destination: &str) -> Vec<&'a str> {
-    let rows = stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    rows.filter(|row| row.len() == 5 && row[0] == destination)
-        .last()
-        .unwrap_or_else(|| panic!("no {destination} in {stdout}"))
+    let mut rows = stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    rows.rfind(|row| row.len() == 5 && row[0] == destination).unwrap_or_else(|| panic!("no {destination} in {stdout}"))
 }
 
 #[tokio::test]
