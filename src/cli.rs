@@ -24,7 +24,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done; every event was delivered, every check passed
   1  failed, or not everything was delivered
-  2  faulty settings or command line: one message lists every fault, and nothing was started";
+  2  faulty settings or command line: one message lists all faults, nothing was started";
 
 /// Streams Microsoft Defender for Cloud alerts to the systems where security teams work.
 ///
@@ -88,15 +88,16 @@ struct LocalArgs {
 
 const LOCAL_HELP: &str = "\
 Examples:
-  defender-relay local                        sample alerts to every destination, on this machine only
-  defender-relay local alert.json --verbose   your own alert, payloads in full, the handler's log
-  defender-relay local --watch --port 8080    then: curl --data-binary @alert.json http://127.0.0.1:8080/
-  DESTINATIONS=webhook WEBHOOK__URL=https://hooks.example/in WEBHOOK__SECRET=... defender-relay local
+  defender-relay local                       samples to every destination, on this machine
+  defender-relay local alert.json --verbose  your own alert, whole payloads, the handler's log
+  defender-relay local --watch --port 8080   then, from another terminal:
+      curl --data-binary @alert.json http://127.0.0.1:8080/
+  defender-relay local --settings my.json    to your own destinations
 
 Exit codes:
   0  every event was delivered to every destination that takes it
   1  something failed, waits in the store, or was dead-lettered
-  2  faulty settings or command line: one message lists every fault, and nothing was started";
+  2  faulty settings or command line: one message lists all faults, nothing was started";
 
 /// Which settings file is read.
 #[derive(Debug, Args)]

@@ -72,6 +72,8 @@ struct Scene {
     settings: Vec<(String, String)>,
     inherit: bool,
     receivers: Option<Receivers>,
+    /// The first payload with content at each destination, by its place in the catalogue.
+    first: BTreeMap<usize, Payload>,
     masks: Masks,
 }
 
@@ -105,9 +107,14 @@ pub async fn run(options: &Options, sources: &Sources, console: &Arc<Console>) -
 
     let sent = tokio::select! {
         sent = send(&host, &function, &root, &bodies, console) => Some(sent?),
+        () = keep_first(scene.receivers.as_mut(), &mut scene.first, usize::MAX) => None,
         () = stop.wait() => None,
     };
-    let mut status = report(&host, &mut scene, bodies.len(), console).await?;
+    let mut status = ask_status(&host).await?;
+    if console.loudness() != Loudness::Quiet {
+        show_first(&mut scene, &status, console).await;
+    }
+    console.print(&format!("\n{}", summary(&status, bodies.len(), console)));
     let mut good = sent == Some(true);
     if let (Some(door), true) = (door, sent.is_some()) {
         console.print(&format!(
@@ -116,7 +123,8 @@ pub async fn run(options: &Options, sources: &Sources, console: &Arc<Console>) -
         ));
         let next = bodies.len() as u64;
         let (more, failed) = watch(door, &host, &function, &root, &mut scene, &stop, next, console).await?;
-        status = report(&host, &mut scene, bodies.len() + more, console).await?;
+        status = ask_status(&host).await?;
+        console.print(&format!("\n{}", summary(&status, bodies.len() + more, console)));
         good &= failed == 0;
     }
     Ok(if good && status.all_delivered() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -130,6 +138,7 @@ impl Scene {
             settings: sources.extra.clone(),
             inherit: true,
             receivers: None,
+            first: BTreeMap::new(),
             masks: Masks::default(),
         }
     }
@@ -153,7 +162,7 @@ impl Scene {
         }
         let values = Values::new(settings.iter().cloned());
         let masks = Masks::of(&values, CATALOG.iter().map(|kind| (kind.name, kind)));
-        Ok(Self { values, settings, inherit: false, receivers: Some(receivers), masks })
+        Ok(Self { values, settings, inherit: false, receivers: Some(receivers), first: BTreeMap::new(), masks })
     }
 }
 
@@ -266,7 +275,7 @@ async fn show_all(receivers: Option<&mut Receivers>, masks: &Masks, console: &Co
             }
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn show(destination: &str, payload: &Payload, masks: &Masks, console: &Console) {
@@ -276,40 +285,36 @@ fn show(destination: &str, payload: &Payload, masks: &Masks, console: &Console) 
     console.print(&format!("\n{}\n{text}", console.paint.bold(&format!("{rule:─<80}"))));
 }
 
-/// Prints what arrived first at each destination, and the summary.
-async fn report(host: &Host, scene: &mut Scene, bodies: usize, console: &Console) -> anyhow::Result<Status> {
-    let status = tokio::time::timeout(STATUS_PATIENCE, host.status())
+async fn ask_status(host: &Host) -> anyhow::Result<Status> {
+    tokio::time::timeout(STATUS_PATIENCE, host.status())
         .await
-        .context("the handler does not answer the function status")??;
-    if let Some(receivers) = &mut scene.receivers {
-        for (destination, payload) in first_arrivals(receivers, &status).await {
-            if console.loudness() != Loudness::Quiet {
-                show(destination, &payload, &scene.masks, console);
-            }
-        }
-    }
-    console.print(&format!("\n{}", summary(&status, bodies, console)));
-    Ok(status)
+        .context("the handler does not answer the function status")?
 }
 
-/// The first payload with content at each destination to which something was delivered, in the order of the catalogue.
-async fn first_arrivals(receivers: &mut Receivers, status: &Status) -> Vec<(&'static str, Payload)> {
-    let mut first: BTreeMap<usize, (&'static str, Payload)> = BTreeMap::new();
-    let expected = status.destinations.iter().filter(|destination| destination.delivered > 0).count();
-    let all = async {
-        while let Some(Arrival { destination, payload }) = receivers.arrivals.recv().await {
+/// Keeps the first payload of each destination until there are `enough`; for ever without receivers.
+async fn keep_first(receivers: Option<&mut Receivers>, first: &mut BTreeMap<usize, Payload>, enough: usize) {
+    let Some(receivers) = receivers else { return std::future::pending().await };
+    while first.len() < enough {
+        let Some(Arrival { destination, payload }) = receivers.arrivals.recv().await else { return };
+        if payload.has_content() {
             let place = CATALOG.iter().position(|kind| kind.name == destination).unwrap_or_default();
-            if payload.has_content() {
-                first.entry(place).or_insert((destination, payload));
-            }
-            if first.len() >= expected && receivers.arrivals.is_empty() {
-                break;
-            }
+            first.entry(place).or_insert(payload);
         }
-    };
-    // What did not arrive by then is missing from the output, and that is what the user should see.
-    let _ = tokio::time::timeout(ARRIVAL_PATIENCE, all).await;
-    first.into_values().collect()
+    }
+}
+
+/// Shows the first payload of each destination to which something was delivered, in the order of the catalogue.
+async fn show_first(scene: &mut Scene, status: &Status, console: &Console) {
+    if let Some(receivers) = &mut scene.receivers {
+        let expected = status.destinations.iter().filter(|destination| destination.delivered > 0).count();
+        // What did not arrive by then is missing from the output, and that is what the user should see.
+        let arrived = keep_first(Some(receivers), &mut scene.first, expected);
+        let _ = tokio::time::timeout(ARRIVAL_PATIENCE, arrived).await;
+        while receivers.arrivals.try_recv().is_ok() {}
+    }
+    for (place, payload) in &scene.first {
+        show(CATALOG[*place].name, payload, &scene.masks, console);
+    }
 }
 
 fn summary(status: &Status, bodies: usize, console: &Console) -> String {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use defender_relay::cli;
 use defender_relay::settings::Values;
 
+/// musl's own allocator is slow with several threads.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -40,11 +40,14 @@ pub(super) struct PreviewArgs {
 
 const HELP: &str = "\
 Examples:
-  defender-relay preview                               sample alerts, as each destination of the catalogue gets them
-  defender-relay preview --destination splunk a.json   your alert, as your Splunk would get it
-  az security alert show ... | defender-relay preview -
+  defender-relay preview                       samples, as every destination gets them
+  defender-relay preview -d splunk alert.json  your alert, as your Splunk would get it
+  defender-relay preview - < alerts.ndjson     one event per line
 
-Exit codes: 0 printed, 1 an event cannot be decoded or expressed, 2 faulty settings or command line";
+Exit codes:
+  0  printed
+  1  an event cannot be decoded, or not be expressed for a destination
+  2  faulty settings or command line";
 
 pub(super) fn run(args: &PreviewArgs, environment: &Values, console: &Console) -> anyhow::Result<ExitCode> {
     let sources: Sources = args.settings.read(environment)?;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::destinations::{self, CATALOG, Kind};
 use crate::local::console::Console;
@@ -154,32 +154,30 @@ fn text_entry(out: &mut String, section: &str, setting: &Setting) {
     let _ = writeln!(out, "  {} ({need}{secret})\n      {}", full_name(section, setting.key), setting.about);
 }
 
-/// A complete `local.settings.json`: every setting with its default, or empty, which counts as absent.
+/// A complete `local.settings.json`: every setting with its default, or empty, which counts as absent; in the order of documentation.
 #[must_use]
 pub fn skeleton(kinds: &[&Kind]) -> String {
-    let mut values = Map::new();
-    let mut put = |name: String, value: &str| values.entry(name).or_insert_with(|| Value::from(value)).clone();
-    for (name, value) in HOST_SETTINGS {
-        put((*name).to_owned(), value);
-    }
     let names: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
-    put("DESTINATIONS".to_owned(), &names.join(", "));
-    let default = |setting: &Setting| match setting.need {
-        Need::Default(value) => value,
-        Need::Required | Need::Optional => "",
+    let names = names.join(", ");
+    let value = |setting: &Setting| match setting.need {
+        _ if setting.key == "DESTINATIONS" => names.clone(),
+        Need::Default(value) => value.to_owned(),
+        Need::Required | Need::Optional => String::new(),
     };
-    for (section, declared) in crate::app::SECTIONS {
-        for setting in declared.iter() {
-            put(full_name(section, setting.key), default(setting));
-        }
-    }
-    for kind in kinds {
-        for setting in settings_of(kind) {
-            put(full_name(kind.name, setting.key), default(setting));
-        }
-    }
-    let file = json!({"IsEncrypted": false, "Values": values});
-    serde_json::to_string_pretty(&file).unwrap_or_default() + "\n"
+    let host = HOST_SETTINGS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let program = crate::app::SECTIONS.iter().flat_map(|(section, declared)| {
+        declared.iter().map(|setting| (full_name(section, setting.key), value(setting)))
+    });
+    let own = kinds
+        .iter()
+        .flat_map(|kind| settings_of(kind).map(|setting| (full_name(kind.name, setting.key), value(setting))));
+    // Written by hand, since a JSON map of serde_json would sort the names.
+    let lines: Vec<String> = host
+        .chain(program)
+        .chain(own)
+        .map(|(name, value)| format!("    {}: {}", Value::from(name), Value::from(value)))
+        .collect();
+    format!("{{\n  \"IsEncrypted\": false,\n  \"Values\": {{\n{}\n  }}\n}}\n", lines.join(",\n"))
 }
 
 #[cfg(test)]

@@ -4,12 +4,15 @@
 //! `HostFunctionMetadataProvider`, which looks exactly one level below its script root. A checkout keeps its functions one level
 //! deeper, under `function-triggers/`, so that folder is looked into as well.
 
+mod files;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use serde::Deserialize;
 
+pub(super) use self::files::time_span;
+use self::files::{Binding, FunctionFile, HostFile};
 use super::retry::RetryPolicy;
 use super::schedule::Schedule;
 use crate::settings::Values;
@@ -104,10 +107,10 @@ impl ScriptRoot {
             };
         }
         for folder in start.ancestors() {
-            if let Some((host, functions)) = read_folder(folder)? {
-                if names_this_program(&host) {
-                    return Self::parse(Some(folder.to_owned()), &host, &functions, values);
-                }
+            if let Some((host, functions)) = read_folder(folder)?
+                && names_this_program(&host)
+            {
+                return Self::parse(Some(folder.to_owned()), &host, &functions, values);
             }
         }
         let functions: Vec<_> =
@@ -263,80 +266,6 @@ fn resolve(text: Option<&str>, values: &Values) -> Option<String> {
     }
 }
 
-/// A .NET `TimeSpan` as the host's files write it: `[d.]hh:mm:ss[.fraction]`.
-pub(super) fn time_span(text: &str) -> Option<Duration> {
-    let (days, clock) = match text.split_once('.') {
-        Some((days, clock)) if clock.contains(':') => (days.parse::<u64>().ok()?, clock),
-        _ => (0, text),
-    };
-    let mut parts = clock.split(':');
-    let hours: u64 = parts.next()?.parse().ok()?;
-    let minutes: u64 = parts.next()?.parse().ok()?;
-    let seconds: f64 = parts.next()?.parse().ok()?;
-    if parts.next().is_some() || minutes > 59 {
-        return None;
-    }
-    Duration::from_secs(days * 86_400 + hours * 3600 + minutes * 60)
-        .checked_add(Duration::try_from_secs_f64(seconds).ok()?)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct HostFile {
-    function_timeout: Option<String>,
-    functions: Option<Vec<String>>,
-    custom_handler: Option<CustomHandler>,
-    extensions: Option<Extensions>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CustomHandler {
-    description: Option<Description>,
-    initialization_timeout: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Description {
-    default_executable_path: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Extensions {
-    event_hubs: Option<EventHubs>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct EventHubs {
-    max_event_batch_size: Option<usize>,
-}
-
-#[derive(Deserialize)]
-struct FunctionFile {
-    bindings: Vec<Binding>,
-    retry: Option<super::retry::RetryFile>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Binding {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    name: String,
-    cardinality: Option<String>,
-    data_type: Option<String>,
-    event_hub_name: Option<String>,
-    consumer_group: Option<String>,
-    schedule: Option<String>,
-    route: Option<String>,
-    #[serde(default)]
-    methods: Vec<String>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -352,6 +281,14 @@ mod tests {
         assert!(matches!(alerts.trigger, Trigger::EventHub { data_type: DataType::Binary, .. }));
         assert!(alerts.retry.is_some());
         assert_eq!(app.timers().count(), 1);
+    }
+
+    #[test]
+    fn every_function_is_embedded() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("function-triggers");
+        let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, EMBEDDED_FUNCTIONS.iter().map(|(name, _)| *name).collect::<Vec<_>>());
     }
 
     #[test]

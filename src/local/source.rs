@@ -31,7 +31,8 @@ pub fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Vec<u8>>> {
     let mut bodies = Vec::new();
     for path in paths {
         let before = bodies.len();
-        if path.as_os_str() == "-" {
+        let stdin = path.as_os_str() == "-";
+        if stdin {
             let mut bytes = Vec::new();
             std::io::stdin().read_to_end(&mut bytes).context("standard input cannot be read")?;
             bodies.extend(split(&bytes, false));
@@ -42,7 +43,8 @@ pub fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Vec<u8>>> {
         } else {
             bodies.extend(read_file(path)?);
         }
-        anyhow::ensure!(bodies.len() > before, "{} holds no event", path.display());
+        let name = if stdin { "standard input".into() } else { path.to_string_lossy() };
+        anyhow::ensure!(bodies.len() > before, "{name} holds no event");
     }
     Ok(bodies)
 }
