@@ -20,13 +20,16 @@ const IMPURE: &[&str] = &[
     "rustls",
     "std::env",
     "std::fs",
-    "std::net",
     "std::process",
     "std::thread",
     "SystemTime",
+    "TcpListener",
+    "TcpStream",
     "Timestamp::now",
     "tokio",
+    "ToSocketAddrs",
     "tracing",
+    "UdpSocket",
     "Zoned::now",
 ];
 
@@ -119,6 +122,7 @@ impl Source {
                 }
             }
         }
+        found.remove("");
         found
     }
 }

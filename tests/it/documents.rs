@@ -16,7 +16,7 @@ use crate::support::root;
 
 /// Sections of a destination's page, in lower case.
 const SECTIONS_OF_A_PAGE: [&str; 7] =
-    ["what arrives", "set up", "settings", "field mapping", "limits and retry", "troubleshooting", "not verified"];
+    ["what arrives", "set up", "settings", "field mapping", "limits and retr", "troubleshooting", "not verified"];
 
 /// Settings that the Functions host reads, and we do not.
 const HOST_SETTINGS: [&str; 5] = [
