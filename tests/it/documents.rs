@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use defender_relay::app::{self, SECTIONS};
+use defender_relay::cli::settings::{markdown, markdown_of_program};
 use defender_relay::destinations::{CATALOG, Kind};
 use defender_relay::route::ROUTE_SETTINGS;
 use defender_relay::settings::{Setting, Values};
@@ -15,7 +16,7 @@ use crate::support::root;
 
 /// Sections of a destination's page, in lower case.
 const SECTIONS_OF_A_PAGE: [&str; 7] =
-    ["what arrives", "set up", "settings", "field mapping", "limits and retry", "troubleshooting", "not verified"];
+    ["what arrives", "set up", "settings", "field mapping", "limits and retr", "troubleshooting", "not verified"];
 
 /// Settings that the Functions host reads, and we do not.
 const HOST_SETTINGS: [&str; 5] = [
@@ -47,9 +48,9 @@ fn files() -> Vec<PathBuf> {
     found
 }
 
-fn markdown() -> Vec<(PathBuf, String)> {
-    let pages = files().into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-    pages.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+fn pages() -> Vec<(PathBuf, String)> {
+    let found = files().into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    found.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
 }
 
 fn read(path: &str) -> String {
@@ -102,7 +103,7 @@ fn every_destination_has_a_whole_page() {
 #[test]
 fn every_destinations_settings_table_is_its_declaration() {
     for kind in CATALOG {
-        let table = defender_relay::cli::settings::markdown(kind);
+        let table = markdown(kind);
         let page = page_of(kind);
         let written = marked(&page, "settings").unwrap_or("nothing between settings markers");
         assert_eq!(written, table.trim(), "put this into src/destinations/{}/README.md:\n{table}\n", kind.name);
@@ -136,7 +137,7 @@ fn the_pages_name_no_setting_that_does_not_exist() {
         .map(|setting| setting.key)
         .collect();
     let mut faults = Vec::new();
-    for (path, page) in markdown() {
+    for (path, page) in pages() {
         for name in mentioned(&page).iter().filter(|name| !general.contains(*name)) {
             let key = name.split_once("__").unwrap().1;
             if !keys.contains(key) {
@@ -148,10 +149,12 @@ fn the_pages_name_no_setting_that_does_not_exist() {
 }
 
 #[test]
-fn the_readme_explains_every_setting_that_is_no_destinations() {
+fn the_readmes_settings_table_is_the_declaration() {
+    let table = markdown_of_program();
     let readme = read("README.md");
-    for name in general_settings().into_iter().chain(ROUTE_SETTINGS.iter().map(|setting| setting.key.to_owned())) {
-        assert!(readme.contains(name.as_str()), "README.md does not mention {name}");
+    assert_eq!(marked(&readme, "settings").unwrap(), table.trim(), "put this into README.md:\n{table}\n");
+    for setting in ROUTE_SETTINGS {
+        assert!(readme.contains(&format!("`{}`", setting.key)), "README.md does not mention {}", setting.key);
     }
 }
 
@@ -188,7 +191,7 @@ fn the_sample_settings_are_a_faultless_configuration() {
 #[test]
 fn links_lead_to_files() {
     let mut faults = Vec::new();
-    for (path, page) in markdown() {
+    for (path, page) in pages() {
         for target in prose(&page).flat_map(links) {
             let file = target.split('#').next().unwrap();
             if !file.is_empty() && !file.contains(':') && !path.parent().unwrap().join(file).exists() {

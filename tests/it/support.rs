@@ -36,11 +36,13 @@ pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     None
 }
 
-/// A program on the PATH, or in `/usr/sbin`.
+/// A program that `scripts/peers` fetched, or one on the PATH, or in `/usr/sbin`.
 #[expect(clippy::disallowed_methods, reason = "tests look for peers on the PATH")]
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
+    [root().join("target/peers/bin")]
+        .into_iter()
+        .chain(std::env::split_paths(&path))
         .chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")])
         .map(|folder| folder.join(name))
         .find(|candidate| candidate.is_file())

@@ -118,23 +118,15 @@ fn write_certificates(folder: &Path, certificates: &Certificates) {
     std::fs::write(folder.join("server.key"), &certificates.server.key).unwrap();
 }
 
-/// The program and its libraries: installed, or unpacked below `target/peers`, since Debian installs only one of the two receivers.
-fn rsyslogd() -> Option<(PathBuf, PathBuf)> {
-    let unpacked = support::root().join("target/peers/usr");
-    let candidates = [
-        (support::program("rsyslogd"), PathBuf::from("/usr/lib")),
-        (Some(unpacked.join("sbin/rsyslogd")), unpacked.join("lib")),
-    ];
-    let found = candidates.into_iter().find_map(|(program, lib)| {
-        let libraries = lib.join(format!("{}-linux-gnu", std::env::consts::ARCH));
-        let usable = libraries.join("rsyslog/lmnsd_ossl.so").is_file();
-        Some((program.filter(|program| usable && program.is_file())?, libraries))
-    });
-    support::need("rsyslogd with rsyslog-openssl", found)
+/// The rsyslogd that `scripts/peers` fetched; an installed one only if it has the TLS driver, which is a package of its own.
+fn rsyslogd() -> Option<PathBuf> {
+    let installed = format!("/usr/lib/{}-linux-gnu/rsyslog/lmnsd_ossl.so", std::env::consts::ARCH);
+    let has_tls = |program: &PathBuf| program.starts_with(support::root()) || Path::new(&installed).is_file();
+    support::need("rsyslogd with rsyslog-openssl", support::program("rsyslogd").filter(has_tls))
 }
 
 async fn rsyslog(guard: Guard, certificates: &Certificates) -> Option<Receiver> {
-    let (program, libraries) = rsyslogd()?;
+    let program = rsyslogd()?;
     let folder = tempfile::tempdir().unwrap();
     write_certificates(folder.path(), certificates);
     let port = free_port();
@@ -163,15 +155,7 @@ ruleset(name="all") {{
     let conf_path = folder.path().join("rsyslog.conf");
     std::fs::write(&conf_path, conf).unwrap();
     let mut command = Command::new(program);
-    command
-        .env("LD_LIBRARY_PATH", &libraries)
-        .arg("-n")
-        .arg("-M")
-        .arg(libraries.join("rsyslog"))
-        .arg("-f")
-        .arg(conf_path)
-        .arg("-i")
-        .arg(folder.path().join("pid"));
+    command.arg("-n").arg("-f").arg(conf_path).arg("-i").arg(folder.path().join("pid"));
     Some(start(command, folder, port).await)
 }
 
