@@ -2,6 +2,7 @@
 //!
 //! Run with `cargo bench --bench process`. Linux only: it reads `/proc`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
+#![expect(clippy::zombie_processes, reason = "dropping a Process waits for it")]
 
 #[path = "support/alerts.rs"]
 mod alerts;

@@ -147,7 +147,7 @@ fn open_delivery(values: &Values) -> Result<Delivery, SettingsError> {
 /// Every fault of every destination.
 pub fn open_destinations(values: &Values) -> Result<Vec<Instance>, SettingsError> {
     let section = Section::new("", vec![GENERAL_SETTINGS], values);
-    let _ = section.choice("LOG_LEVEL", &[("info", ()), ("error", ()), ("warn", ()), ("debug", ())]);
+    section.choice("LOG_LEVEL", &[("info", ()), ("error", ()), ("warn", ()), ("debug", ())]);
     let mut faults = Vec::new();
     let mut instances = Vec::new();
     let mut prefixes: Vec<String> = SECTIONS.iter().map(|(name, _)| (*name).to_owned()).collect();

@@ -1,5 +1,6 @@
 //! Rendered records, and the runs of them that respect a destination's limits.
 
+use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -18,7 +19,7 @@ pub struct Limits {
 }
 
 /// One destination's records: a single buffer, and where each record lies in it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Rendered {
     /// Every record, one after another.
     pub buffer: Bytes,
@@ -38,7 +39,7 @@ pub struct Span {
 }
 
 /// A run of adjacent records, handed to [`crate::destinations::Destination::pack`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Records<'a> {
     buffer: &'a Bytes,
     spans: &'a [Span],
@@ -86,7 +87,7 @@ impl<'a> Records<'a> {
 }
 
 /// Byte strings that share one buffer.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Frames {
     buffer: Bytes,
     ranges: Vec<Range<usize>>,
@@ -110,6 +111,22 @@ impl Frames {
         self.ranges.is_empty()
     }
 }
+
+/// What holds alert content prints how much of it there is, never the content.
+macro_rules! debug_by_size {
+    ($type:ty, $list:ident) => {
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let name = stringify!($type);
+                f.debug_struct(name).field("records", &self.$list.len()).field("bytes", &self.buffer.len()).finish()
+            }
+        }
+    };
+}
+
+debug_by_size!(Rendered, spans);
+debug_by_size!(Records<'_>, spans);
+debug_by_size!(Frames, ranges);
 
 /// Cuts `spans` into the longest runs that respect `limits`, in order. Every run holds at least one record.
 #[must_use]

@@ -13,6 +13,7 @@ use crate::settings::Secret;
 
 /// One message to a destination. Closed set: there are two transports.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one parcel per request, never a list of them")]
 pub enum Parcel {
     /// One HTTP request.
     Http(HttpParcel),

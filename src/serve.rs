@@ -86,7 +86,6 @@ fn router(service: Service) -> Router {
 }
 
 /// The router over an opened program, for tests and benchmarks that need no process.
-#[must_use]
 pub fn router_of(app: Arc<App>) -> Router {
     router(Service::Ready(app))
 }

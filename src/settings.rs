@@ -297,7 +297,6 @@ impl<'v> Section<'v> {
     }
 
     /// One of several words, without regard to case; the first is the stand-in.
-    #[must_use]
     pub fn choice<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> T {
         let text = self.string(key);
         if let Some((_, value)) = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(&text)) {

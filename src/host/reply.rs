@@ -28,11 +28,12 @@ impl InvocationReply {
     /// Success of an HTTP function.
     #[must_use]
     pub fn http(answer: HttpAnswer) -> Self {
+        let HttpAnswer { status, body } = answer;
         let mut outputs = Map::new();
         let res = json!({
-            "statusCode": answer.status,
+            "statusCode": status,
             "headers": {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"},
-            "body": answer.body,
+            "body": body,
         });
         outputs.insert("res".into(), res);
         Self { logs: Vec::new(), outputs }
