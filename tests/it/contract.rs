@@ -153,7 +153,7 @@ fn every_event_renders_the_same_twice_in_one_record_that_carries_its_id() {
             let record = render(destination, event);
             let context = format!("{} of {name}", instance.kind.name);
             assert_eq!(record, render(destination, event), "{context} differs the second time");
-            let parcel = pack(destination, record.clone(), event);
+            let parcel = pack(destination, record, event);
             let id = event.id.to_string();
             let carried = match &parcel {
                 Parcel::Http(parcel) => {
