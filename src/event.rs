@@ -186,10 +186,11 @@ impl RecordKind {
         }
     }
 
-    /// The kind of that name, without regard to case.
+    /// The kind of that name, without regard to case; the plural means the same.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name))
+        let named = |name: &str| Self::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name));
+        named(name).or_else(|| named(name.strip_suffix(['s', 'S'])?))
     }
 }
 

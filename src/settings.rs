@@ -419,15 +419,15 @@ pub fn setting_prefix(name: &str) -> String {
     name.to_ascii_uppercase().replace(['-', '.'], "_")
 }
 
-/// Parses `500ms`, `20s`, `15m`, `24h`, `7d`.
+/// Parses `500ms`, `20s`, `15m`, `24h`, `7d`; a bare number means seconds.
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {
-    let split = text.find(|c: char| !c.is_ascii_digit())?;
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number: u64 = text[..split].parse().ok()?;
     let seconds = |factor: u64| number.checked_mul(factor).map(Duration::from_secs);
     match text[split..].trim() {
         "ms" => Some(Duration::from_millis(number)),
-        "s" => seconds(1),
+        "s" | "" => seconds(1),
         "m" => seconds(60),
         "h" => seconds(3600),
         "d" => seconds(86_400),
@@ -531,7 +531,8 @@ mod tests {
     fn durations_parse() {
         assert_eq!(parse_duration("500ms"), Some(Duration::from_millis(500)));
         assert_eq!(parse_duration("24h"), Some(Duration::from_secs(86_400)));
-        assert_eq!(parse_duration("1"), None);
+        assert_eq!(parse_duration("45"), Some(Duration::from_secs(45)));
+        assert_eq!(parse_duration(""), None);
         assert_eq!(parse_duration("99999999999999999999s"), None);
         assert_eq!(parse_duration("x"), None);
     }
