@@ -74,7 +74,7 @@ fn a_kind_that_is_left_out_stays_whatever_its_severity() {
 
 #[test]
 fn mistakes_name_their_setting_and_what_would_be_right() {
-    let error = route(&[("MIN_SEVERITY", "urgent"), ("EVENTS", "alerts")]).unwrap_err();
+    let error = route(&[("MIN_SEVERITY", "urgent"), ("EVENTS", "allerts")]).unwrap_err();
     let named: Vec<&str> = error.faults.iter().map(|fault| fault.setting.as_str()).collect();
     assert!(named.contains(&"SIEM__MIN_SEVERITY") && named.contains(&"SIEM__EVENTS"), "{named:?}");
     assert!(error.to_string().contains("secure_score_control"), "the known kinds are listed: {error}");
