@@ -11,8 +11,9 @@ use crate::deliver::{Outlet, courier};
 use crate::destinations::{self, Kind};
 use crate::outbox::{self, Outbox};
 use crate::route::{ROUTE_SETTINGS, Route};
-use crate::settings::{Fault, Section, Setting, SettingsError, Values, setting_prefix};
+use crate::settings::{Fault, Section, Setting, SettingsError, UNRESOLVED, Values, is_unresolved, setting_prefix};
 use crate::telemetry::Counters;
+use crate::transport::TlsOptions;
 
 /// Settings that belong to no section.
 pub const GENERAL_SETTINGS: &[Setting] = &[
@@ -94,10 +95,11 @@ impl App {
         let instances = collect(open_destinations(values), &mut faults);
         let state = Section::new("STATE", vec![outbox::SETTINGS], values);
         let identity = Arc::new(Identity::choose(values));
+        faults.extend(unresolved(&Identity::SETTINGS, values));
         let outbox = collect(Outbox::open(&state, &identity), &mut faults);
         let delivery = collect(open_delivery(values), &mut faults);
         match (instances, outbox, delivery) {
-            (Some(instances), Some(outbox), Some(delivery)) => {
+            (Some(instances), Some(outbox), Some(delivery)) if faults.is_empty() => {
                 Ok(Self { instances, outbox, delivery, events: AtomicU64::new(0), undecodable: AtomicU64::new(0) })
             }
             _ => Err(SettingsError { faults }),
@@ -118,6 +120,12 @@ impl App {
 /// Keeps the value, or its faults.
 fn collect<T>(result: Result<T, SettingsError>, faults: &mut Vec<Fault>) -> Option<T> {
     result.map_err(|error| faults.extend(error.faults)).ok()
+}
+
+/// Faults of settings without a section that hold an unresolved Key Vault reference.
+fn unresolved(names: &[&str], values: &Values) -> Vec<Fault> {
+    let unresolved = names.iter().filter(|name| values.get(name).is_some_and(is_unresolved));
+    unresolved.map(|name| Fault { setting: (*name).to_owned(), problem: UNRESOLVED.to_owned() }).collect()
 }
 
 /// Checks the whole configuration without opening connections.
@@ -151,21 +159,24 @@ pub fn open_destinations(values: &Values) -> Result<Vec<Instance>, SettingsError
     let mut faults = Vec::new();
     let mut instances = Vec::new();
     let mut prefixes: Vec<String> = SECTIONS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    for entry in section.string("DESTINATIONS").split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+    // Faults name an entry by its place: what stands there may be anything, a secret pasted into the wrong setting too.
+    let list = section.string("DESTINATIONS");
+    let mut entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).peekable();
+    if !list.is_empty() && entries.peek().is_none() {
+        section.fault("DESTINATIONS", "names no destination, so nothing would ever be sent");
+    }
+    for (number, entry) in (1..).zip(entries) {
+        let fault = |problem: &str| section.fault("DESTINATIONS", &format!("entry {number}: {problem}"));
         let (name, kind_name) = entry.split_once('=').map_or((entry, entry), |(name, kind)| (name.trim(), kind.trim()));
         if !is_legal_name(name) {
-            let problem = format!(
-                "{name:?} is no legal name: lower-case letters, digits, `-` and `_`, at most 40, beginning with a letter"
+            fault(
+                "no legal name; lower-case letters, digits, and single `-` and `_` between them, at most 40, beginning with a letter",
             );
-            section.fault("DESTINATIONS", &problem);
             continue;
         }
         let prefix = setting_prefix(name);
         if prefixes.contains(&prefix) {
-            section.fault(
-                "DESTINATIONS",
-                &format!("the settings of {name:?} would begin with {prefix}__, which is taken"),
-            );
+            fault(&format!("its settings would begin with {prefix}__, which is taken"));
             continue;
         }
         prefixes.push(prefix);
@@ -173,8 +184,7 @@ pub fn open_destinations(values: &Values) -> Result<Vec<Instance>, SettingsError
             Some(kind) => instances.extend(collect(open_instance(name, kind, values), &mut faults)),
             None => {
                 let known: Vec<&str> = destinations::CATALOG.iter().map(|kind| kind.name).collect();
-                let problem = format!("{kind_name:?} is no kind of destination; known: {}", known.join(", "));
-                section.fault("DESTINATIONS", &problem);
+                fault(&format!("no kind of destination; known: {}", known.join(", ")));
             }
         }
     }
@@ -184,11 +194,11 @@ pub fn open_destinations(values: &Values) -> Result<Vec<Instance>, SettingsError
     if faults.is_empty() { Ok(instances) } else { Err(SettingsError { faults }) }
 }
 
-/// A name becomes a folder in the store, a prefix of settings and a log field.
+/// A name becomes a folder in the store, a prefix of settings and a log field. Two signs in a row or one at the end would make
+/// `SOC__EU__URL` a setting of `soc` as well as of `soc--eu`.
 fn is_legal_name(name: &str) -> bool {
-    name.len() <= 40
-        && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-' | '_'))
+    let word = |word: &str| !word.is_empty() && word.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9'));
+    name.len() <= 40 && name.starts_with(|first: char| first.is_ascii_lowercase()) && name.split(['-', '_']).all(word)
 }
 
 fn open_instance(name: &str, kind: &'static Kind, values: &Values) -> Result<Instance, SettingsError> {
@@ -198,12 +208,13 @@ fn open_instance(name: &str, kind: &'static Kind, values: &Values) -> Result<Ins
     let route = Route::from_section(&section);
     let mut faults = Vec::new();
     let destination = collect((kind.open)(&section), &mut faults);
-    let courier = destination.as_ref().and_then(|destination| match courier::open(destination.transport()) {
-        Ok(courier) => Some(courier),
-        Err(problems) => {
-            problems.iter().for_each(|(key, problem)| section.fault(key, problem));
-            None
-        }
+    let way = match &destination {
+        Some(destination) => courier::open(destination.transport()).map(Some),
+        None => courier::check(&TlsOptions::from_section(&section)).map(|()| None),
+    };
+    let courier = way.unwrap_or_else(|problems| {
+        problems.iter().for_each(|(key, problem)| section.fault(key, problem));
+        None
     });
     // The sections' faults come once: `open` has already reported those noted before it finished.
     if let Err(error) = section.finish(()) {
@@ -224,5 +235,94 @@ fn open_instance(name: &str, kind: &'static Kind, values: &Values) -> Result<Ins
             counters: Counters::default(),
         }),
         _ => Err(SettingsError { faults }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOUND: &[(&str, &str)] = &[
+        ("DESTINATIONS", "splunk"),
+        ("SPLUNK__URL", "https://splunk.example"),
+        ("SPLUNK__TOKEN", "token"),
+        ("STATE__URL", "memory:"),
+    ];
+
+    /// The settings with faults when `changed` is laid over sound ones, and the whole message.
+    fn faults(changed: &[(&str, &str)]) -> (Vec<String>, String) {
+        let values = Values::new(changed.iter().chain(SOUND).map(|(name, value)| ((*name).into(), (*value).into())));
+        match App::open(&values) {
+            Ok(_) => (Vec::new(), String::new()),
+            Err(error) => (error.faults.iter().map(|fault| fault.setting.clone()).collect(), error.to_string()),
+        }
+    }
+
+    #[test]
+    fn names_are_told_apart_and_so_are_their_settings() {
+        assert_eq!(faults(&[]), (vec![], String::new()));
+        for (list, wrong) in [
+            (" , ,", 1),
+            ("splunk, splunk", 1),
+            ("splunk, a-b=splunk, a_b=splunk", 3), // URL and TOKEN of the first are missing
+            ("splunk, a--b=splunk", 1),
+            ("splunk, a-=splunk", 1),
+            ("splunk, 1a=splunk", 1),
+            ("splunk, state=splunk, delivery=splunk", 2),
+            ("splunk, x=, =splunk, nosuch", 3),
+        ] {
+            let (settings, message) = faults(&[("DESTINATIONS", list)]);
+            assert_eq!(settings.len(), wrong, "{message}");
+        }
+    }
+
+    #[test]
+    fn no_fault_shows_a_value() {
+        let names = [
+            "DESTINATIONS",
+            "LOG_LEVEL",
+            "STATE__URL",
+            "STATE__OTHER",
+            "DELIVERY__BUDGET",
+            "DELIVERY__ATTEMPTS",
+            "SPLUNK__URL",
+            "SPLUNK__OTHER",
+            "SPLUNK__TIMEOUT",
+            "SPLUNK__CA_CERT",
+            "SPLUNK__MIN_SEVERITY",
+            "SPLUNK__EVENTS",
+        ];
+        for name in names {
+            let (settings, message) = faults(&[(name, "Hunter2 value")]);
+            assert_eq!(settings, [name]);
+            assert!(!message.contains("Hunter2"), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_unresolved_reference_is_a_fault_wherever_it_stands() {
+        for name in [
+            "DESTINATIONS",
+            "LOG_LEVEL",
+            "STATE__URL",
+            "DELIVERY__BUDGET",
+            "SPLUNK__TOKEN",
+            "SPLUNK__INDEX",
+            "SPLUNK__EVENTS",
+        ]
+        .into_iter()
+        .chain(Identity::SETTINGS)
+        {
+            let (settings, message) = faults(&[(name, "@microsoft.KeyVault(SecretUri=https://v.example/secrets/n)")]);
+            assert_eq!(settings, [name]);
+            assert!(message.contains("not resolved"), "{message}");
+        }
+    }
+
+    #[test]
+    fn faulty_certificates_are_named_beside_what_is_missing() {
+        let bad = "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----";
+        let (settings, message) = faults(&[("SPLUNK__TOKEN", ""), ("SPLUNK__CA_CERT", bad)]);
+        assert_eq!(settings, ["SPLUNK__TOKEN", "SPLUNK__CA_CERT"], "{message}");
     }
 }

@@ -15,10 +15,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::local::console::{Console, Loudness};
 use crate::local::settings_file::Sources;
 use crate::local::{self, Options};
-use crate::settings::{SettingsError, Values};
-
-/// Exit code of faulty settings; clap gives the same for a faulty command line.
-const FAULTY_SETTINGS: u8 = 2;
+use crate::settings::{FAULTY_SETTINGS, SettingsError, Values};
 
 const EXIT_CODES: &str = "\
 Exit codes:

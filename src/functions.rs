@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use crate::app::App;
 use crate::host::InvocationReply;
@@ -25,10 +26,18 @@ pub struct Failed(pub String);
 pub async fn run(app: Arc<App>, function: &str, body: Bytes) -> Option<Result<InvocationReply, Failed>> {
     let now = Timestamp::now();
     Some(match function {
-        "alerts" => alerts::run(&app, &body, now).await,
+        "alerts" => alerts::run(&app, body, now).await,
         "redeliver" => redeliver::run(&app, now).await,
         "replay" => replay::run(&app, &body, now).await,
-        "status" => status::run(&app).await,
+        "status" => Ok(status::run(&app).await),
         _ => return None,
     })
+}
+
+/// The members of a `json!({…})`.
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        other => Map::from_iter([("value".to_owned(), other)]),
+    }
 }

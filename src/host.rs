@@ -47,8 +47,9 @@ pub enum HostError {
 struct Envelope<'a> {
     #[serde(rename = "Data", alias = "data", borrow)]
     data: BTreeMap<Cow<'a, str>, &'a RawValue>,
+    /// Only ever helps, so nothing about it may fail the invocation.
     #[serde(rename = "Metadata", alias = "metadata", borrow, default)]
-    metadata: Option<BTreeMap<Cow<'a, str>, &'a RawValue>>,
+    metadata: Option<&'a RawValue>,
 }
 
 impl<'a> Invocation<'a> {
@@ -58,9 +59,10 @@ impl<'a> Invocation<'a> {
     /// When the body is no JSON object with a `Data` object.
     pub fn parse(body: &'a [u8]) -> Result<Self, HostError> {
         let text = simdutf8::basic::from_utf8(body).map_err(|_| HostError::NotUtf8)?;
-        let Envelope { data, metadata } = serde_json::from_str(text)
+        let Envelope { data, metadata } = serde_json::from_str(text.trim_start_matches('\u{feff}'))
             .map_err(|error| HostError::NotAnInvocation { line: error.line(), column: error.column() })?;
-        Ok(Self { data, metadata: metadata.unwrap_or_default() })
+        let metadata = metadata.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        Ok(Self { data, metadata })
     }
 
     /// The event bodies of every binding in `Data`, decoded into one buffer.

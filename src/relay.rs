@@ -3,6 +3,8 @@
 //! What is promised: when [`App::relay`] returns `Ok`, every event is, for every destination that takes it, acknowledged, parked, or
 //! buried with its reason. When it returns `Err`, the batch must come again.
 
+use std::time::Duration;
+
 use futures::future::{join, join_all};
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -37,10 +39,7 @@ impl Tally {
             self.destinations = counts.iter().map(|(name, _)| (name.clone(), Count::default())).collect();
         }
         for ((_, sum), (_, more)) in self.destinations.iter_mut().zip(counts) {
-            sum.delivered += more.delivered;
-            sum.parked += more.parked;
-            sum.dead += more.dead;
-            sum.filtered += more.filtered;
+            *sum += *more;
         }
     }
 
@@ -62,7 +61,9 @@ impl App {
     /// # Errors
     /// When something could be neither delivered nor stored.
     pub async fn relay(&self, bodies: &Bodies, received: Timestamp) -> Result<Tally, OutboxError> {
-        let deadline = Instant::now() + self.delivery.budget;
+        // Each destination has the whole budget for itself: in the second wave of a batch, a healthy one shall not pay for the time that
+        // a slow one took in the first.
+        let mut time_left = vec![self.delivery.budget; self.instances.len()];
         let mut tally = Tally::default();
         let mut bodies = bodies.iter().peekable();
         while bodies.peek().is_some() {
@@ -75,7 +76,7 @@ impl App {
                 bytes += body.bytes.len();
             }
             tally.events += decoded.events.len();
-            tally.undecodable += self.relay_wave(&decoded, received, deadline, &mut tally).await?;
+            tally.undecodable += self.relay_wave(&decoded, received, &mut time_left, &mut tally).await?;
         }
         App::count(&self.events, tally.events);
         App::count(&self.undecodable, tally.undecodable);
@@ -87,11 +88,15 @@ impl App {
         &self,
         decoded: &Decoded<'_>,
         received: Timestamp,
-        deadline: Instant,
+        time_left: &mut [Duration],
         tally: &mut Tally,
     ) -> Result<usize, OutboxError> {
         let strays = self.strays(decoded, received);
-        let runs = self.instances.iter().map(|instance| self.send(instance, &decoded.events, received, deadline));
+        let runs = self
+            .instances
+            .iter()
+            .zip(time_left)
+            .map(|(instance, time_left)| self.send(instance, &decoded.events, received, time_left));
         let (counts, buried) = join(join_all(runs), self.outbox.bury_all(&strays)).await;
         let counts: Vec<(String, Count)> = counts.into_iter().collect::<Result<_, _>>()?;
         all_stored(buried)?;
@@ -141,11 +146,14 @@ impl App {
         instance: &Instance,
         events: &[Event<'_>],
         received: Timestamp,
-        deadline: Instant,
+        time_left: &mut Duration,
     ) -> Result<(String, Count), OutboxError> {
         let chosen: Vec<&Event<'_>> = events.iter().filter(|event| instance.route.takes(event)).collect();
         let (rendered, mut unfit) = render(instance, &chosen);
-        let fates = deliver(&instance.outlet, &rendered, &self.delivery.retry, deadline, Timestamp::now).await;
+        let begun = Instant::now();
+        let fates =
+            deliver(&instance.outlet, &rendered, &self.delivery.retry, begun + *time_left, Timestamp::now).await;
+        *time_left = time_left.saturating_sub(begun.elapsed());
         let mut fates = fates.into_iter();
         let mut count = Count { filtered: (events.len() - chosen.len()) as u64, ..Count::default() };
         let (mut parked, mut dead) = (Vec::new(), Vec::new());

@@ -43,7 +43,8 @@ impl Route {
     fn kinds(section: &Section<'_>) -> Vec<RecordKind> {
         let text = section.text("EVENTS").unwrap_or_default();
         let (mut taken, mut left_out) = (Vec::new(), Vec::new());
-        for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        let mut faultless = !text.is_empty();
+        for (number, name) in (1..).zip(text.split(',').map(str::trim).filter(|name| !name.is_empty())) {
             let (list, bare) = match name.strip_prefix('!') {
                 Some(bare) => (&mut left_out, bare),
                 None => (&mut taken, name),
@@ -51,13 +52,11 @@ impl Route {
             match RecordKind::from_name(bare) {
                 Some(kind) => list.push(kind),
                 None if name == "*" || name.eq_ignore_ascii_case("all") => taken.extend(RecordKind::ALL),
-                None => section.fault(
-                    "EVENTS",
-                    &format!(
-                        "unknown record kind {bare:?}; known: {}",
-                        RecordKind::ALL.map(RecordKind::name).join(", ")
-                    ),
-                ),
+                None => {
+                    let known = RecordKind::ALL.map(RecordKind::name).join(", ");
+                    section.fault("EVENTS", &format!("entry {number}: no record kind; known: {known}"));
+                    faultless = false;
+                }
             }
         }
         if taken.is_empty() && !left_out.is_empty() {
@@ -66,7 +65,7 @@ impl Route {
         taken.retain(|kind| !left_out.contains(kind));
         taken.sort_unstable();
         taken.dedup();
-        if taken.is_empty() {
+        if taken.is_empty() && faultless {
             section.fault("EVENTS", "names no record kind, so nothing would ever be sent");
         }
         taken

@@ -7,19 +7,18 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, post};
 use tokio::net::TcpListener;
 
 use crate::app::App;
 use crate::functions::{self, ROUTES};
 use crate::host::InvocationReply;
-use crate::settings::{SettingsError, Values};
+use crate::settings::{FAULTY_SETTINGS, Fault, SettingsError, Values};
 use crate::telemetry;
 
 /// Largest invocation that is taken. A batch is at most `maxEventBatchSize` events of at most 1 MiB, a third larger as base64.
@@ -36,24 +35,41 @@ enum Service {
     Faulty(Arc<str>),
 }
 
-/// Serves the custom-handler protocol on `127.0.0.1:$FUNCTIONS_CUSTOMHANDLER_PORT` until SIGTERM or Ctrl-C.
+/// Serves the custom-handler protocol on `127.0.0.1:$FUNCTIONS_CUSTOMHANDLER_PORT` until SIGTERM or Ctrl-C. What keeps it from doing
+/// so is logged and told by the exit code: 2 for an impossible port, 1 for one that is taken.
+///
+/// A faulty configuration is no reason to stay away: see the type `Service`.
 ///
 /// # Errors
-/// When the port cannot be bound. A faulty configuration is no error here: see the type `Service`.
+/// When the listener breaks.
 pub async fn serve(values: Values) -> anyhow::Result<ExitCode> {
     telemetry::start(values.get("LOG_LEVEL"));
-    let port = match values.get("FUNCTIONS_CUSTOMHANDLER_PORT") {
-        Some(port) => port.parse().context("FUNCTIONS_CUSTOMHANDLER_PORT must be a port number")?,
-        None => FALLBACK_PORT,
-    };
+    let Ok(port) = port(&values).inspect_err(report_faults) else { return Ok(ExitCode::from(FAULTY_SETTINGS)) };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    let Ok(listener) = TcpListener::bind(address).await.inspect_err(|error| {
+        tracing::error!(%address, %error, "cannot listen");
+    }) else {
+        return Ok(ExitCode::FAILURE);
+    };
     let service = open(&values);
     drop(values);
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     axum::serve(listener, router(service)).with_graceful_shutdown(stopped()).await?;
     tracing::info!("stopped by a signal, all invocations answered");
     // Not 0: the host takes 0 for a wish to stay away and never starts the handler again.
     Ok(ExitCode::from(143))
+}
+
+fn port(values: &Values) -> Result<u16, SettingsError> {
+    const NAME: &str = "FUNCTIONS_CUSTOMHANDLER_PORT";
+    let Some(text) = values.get(NAME) else { return Ok(FALLBACK_PORT) };
+    match text.parse() {
+        Ok(port) if port > 0 => Ok(port),
+        _ => {
+            let problem = "must be a port number between 1 and 65535".to_owned();
+            Err(SettingsError { faults: vec![Fault { setting: NAME.to_owned(), problem }] })
+        }
+    }
 }
 
 fn open(values: &Values) -> Service {
@@ -82,7 +98,11 @@ fn report_faults(error: &SettingsError) {
 }
 
 fn router(service: Service) -> Router {
-    Router::new().route("/", get(|| async { "defender-relay" })).route("/{function}", post(invoke)).with_state(service)
+    Router::new()
+        .route("/", any(|| async { "defender-relay" }))
+        .route("/{function}", post(invoke).fallback(not_a_post))
+        .fallback(no_such_function)
+        .with_state(service)
 }
 
 /// The router over an opened program, for tests and benchmarks that need no process.
@@ -91,22 +111,23 @@ pub fn router_of(app: Arc<App>) -> Router {
 }
 
 async fn invoke(State(service): State<Service>, Path(function): Path<String>, request: Request) -> Response {
-    if !ROUTES.contains(&function.as_str()) {
-        return (StatusCode::NOT_FOUND, format!("no such function; there are {}", ROUTES.join(", "))).into_response();
-    }
     let invocation_id = request.headers().get("x-azure-functions-invocationid");
     let invocation_id = invocation_id.and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let app = match service {
-        Service::Ready(app) => app,
-        Service::Faulty(faults) => {
-            tracing::error!(function, invocation_id, "invocation refused, the configuration is faulty: {faults}");
-            return failed();
-        }
-    };
+    // Read first, whatever the answer will be: a caller that cannot finish its request sees a broken connection instead of a reply.
     let body = match to_bytes(request.into_body(), BODY_LIMIT).await {
         Ok(body) => body,
         Err(error) => {
             tracing::error!(function, invocation_id, %error, "the invocation could not be read");
+            return failed();
+        }
+    };
+    if !ROUTES.contains(&function.as_str()) {
+        return no_such_function().await;
+    }
+    let app = match service {
+        Service::Ready(app) => app,
+        Service::Faulty(faults) => {
+            tracing::error!(function, invocation_id, "invocation refused, the configuration is faulty: {faults}");
             return failed();
         }
     };
@@ -116,7 +137,7 @@ async fn invoke(State(service): State<Service>, Path(function): Path<String>, re
             tracing::error!(function, invocation_id, %error, "invocation failed; the host must bring it again");
             failed()
         }
-        Ok(None) => StatusCode::NOT_FOUND.into_response(),
+        Ok(None) => no_such_function().await,
         Err(_) => {
             tracing::error!(function, invocation_id, "invocation failed by a bug; the host must bring it again");
             failed()
@@ -134,6 +155,15 @@ fn answer(status: StatusCode, reply: &InvocationReply) -> Response {
 
 fn failed() -> Response {
     answer(StatusCode::INTERNAL_SERVER_ERROR, &InvocationReply::default())
+}
+
+async fn no_such_function() -> Response {
+    let problem = format!("no such function; there are {}", ROUTES.join(", "));
+    answer(StatusCode::NOT_FOUND, &InvocationReply::success(vec![problem]))
+}
+
+async fn not_a_post() -> Response {
+    answer(StatusCode::METHOD_NOT_ALLOWED, &InvocationReply::success(vec!["functions are called by POST".to_owned()]))
 }
 
 /// Completes on SIGTERM or Ctrl-C. The host sends neither (it kills), platforms and people do.

@@ -103,6 +103,9 @@ pub struct Fault {
     pub problem: String,
 }
 
+/// Exit code of faulty settings; clap gives the same for a faulty command line.
+pub const FAULTY_SETTINGS: u8 = 2;
+
 /// Every mistake that was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
 pub struct SettingsError {
@@ -233,12 +236,8 @@ impl<'v> Section<'v> {
             return None;
         };
         match (self.values.get(&format!("{}{key}", self.prefix)), setting.need) {
-            (Some(value), _) if value.starts_with("@Microsoft.KeyVault(") => {
-                self.fault(
-                    key,
-                    "is a Key Vault reference that was not resolved: check that the secret exists and that the app's identity may \
-                     read it (role Key Vault Secrets User)",
-                );
+            (Some(value), _) if is_unresolved(value) => {
+                self.fault(key, UNRESOLVED);
                 None
             }
             (Some(value), _) => Some(value.to_owned()),
@@ -412,6 +411,16 @@ impl<'v> Section<'v> {
         Some(pem)
     }
 }
+
+/// Whether Azure left a Key Vault reference as it stands in the settings, because it could not read the secret.
+#[must_use]
+pub fn is_unresolved(value: &str) -> bool {
+    value.to_ascii_lowercase().contains("@microsoft.keyvault(")
+}
+
+/// What is wrong with an unresolved Key Vault reference.
+pub const UNRESOLVED: &str = "is a Key Vault reference that was not resolved: check that the secret exists and that the app's identity \
+                              may read it (role Key Vault Secrets User)";
 
 /// The prefix of an instance's settings: upper case, with `-` and `.` as `_`.
 #[must_use]

@@ -53,6 +53,15 @@ pub struct Count {
     pub filtered: u64,
 }
 
+impl std::ops::AddAssign for Count {
+    fn add_assign(&mut self, more: Self) {
+        self.delivered += more.delivered;
+        self.parked += more.parked;
+        self.dead += more.dead;
+        self.filtered += more.filtered;
+    }
+}
+
 impl Counters {
     /// Adds what one batch brought.
     pub fn add(&self, count: Count) {

@@ -59,7 +59,9 @@ pub enum Effect {
     StillClosed,
     /// It was closed and is open now: the moment for a word in the log.
     Opened,
-    /// It was not closed before, and is open now.
+    /// A probe failed, and it is open for longer.
+    OpenAgain,
+    /// It was open before: a late word of an older delivery.
     StillOpen,
 }
 
@@ -89,6 +91,12 @@ impl Breaker {
         inner.circuit = Circuit::HalfOpen;
         inner.until = Some(now + inner.cool_down);
         Ok(())
+    }
+
+    /// Whether a delivery would be turned away now.
+    #[must_use]
+    pub fn turns_away(&self) -> bool {
+        self.lock().until.is_some_and(|until| Instant::now() < until)
     }
 
     /// Notes that the destination answered as it should; says whether this closed the circuit.
@@ -142,15 +150,20 @@ impl Inner {
     /// Opens; what is open already is only ever held longer, never for another cool-down: those are late words of older deliveries.
     fn open(&mut self, hold: Duration) -> Effect {
         let now = Instant::now();
-        let effect = if self.circuit == Circuit::Closed { Effect::Opened } else { Effect::StillOpen };
-        match self.circuit {
-            Circuit::Closed => self.cool_down = COOL_DOWN,
-            Circuit::HalfOpen => self.cool_down = (self.cool_down * 2).min(LONGEST_COOL_DOWN),
+        let effect = match self.circuit {
+            Circuit::Closed => {
+                self.cool_down = COOL_DOWN;
+                Effect::Opened
+            }
+            Circuit::HalfOpen => {
+                self.cool_down = (self.cool_down * 2).min(LONGEST_COOL_DOWN);
+                Effect::OpenAgain
+            }
             Circuit::Open => {
                 self.until = self.until.max(Some(now + hold));
-                return effect;
+                return Effect::StillOpen;
             }
-        }
+        };
         self.circuit = Circuit::Open;
         self.until = Some(now + self.cool_down.max(hold));
         effect
@@ -203,7 +216,7 @@ mod tests {
             assert_eq!(turned_away.wait, seconds * SECOND);
             advance(turned_away.wait).await;
             assert_eq!(breaker.admit(), Ok(()));
-            assert_eq!(breaker.failed("down"), Effect::StillOpen, "a failed probe opens at once");
+            assert_eq!(breaker.failed("down"), Effect::OpenAgain, "a failed probe opens at once");
             assert_eq!(breaker.state(), Circuit::Open);
         }
     }

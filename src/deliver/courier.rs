@@ -6,7 +6,7 @@ use super::http::HttpCourier;
 use super::syslog::SyslogCourier;
 use super::{Courier, tls};
 use crate::parcel::{Failure, Reply};
-use crate::transport::Transport;
+use crate::transport::{TlsOptions, Transport};
 
 /// Setting keys of the transport, each with what is wrong with its value.
 pub type Faults = Vec<(&'static str, String)>;
@@ -21,6 +21,14 @@ pub fn open(transport: &Transport) -> Result<Box<dyn Courier>, Faults> {
         Transport::Http(options) => Box::new(HttpCourier::open(options.clone())?),
         Transport::Syslog(options) => Box::new(SyslogCourier::open(options.clone())?),
     })
+}
+
+/// Checks certificates and key of a destination that cannot be opened yet, so that their faults come with all others.
+///
+/// # Errors
+/// Every setting whose value is unusable.
+pub fn check(options: &TlsOptions) -> Result<(), Faults> {
+    tls::Tls::parse(options).map(drop)
 }
 
 /// Why there is no usable answer: whose fault, and the cause in words that hold neither secrets nor alert content.

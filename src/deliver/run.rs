@@ -163,7 +163,7 @@ impl Run<'_> {
                 self.settle(piece.range, &fate);
                 match self.note(self.outlet.breaker.failed(TOO_LONG), TOO_LONG) {
                     Effect::StillClosed => Course::Continue(()),
-                    Effect::Opened | Effect::StillOpen => Course::Break(fate),
+                    Effect::Opened | Effect::OpenAgain | Effect::StillOpen => Course::Break(fate),
                 }
             }
         }
@@ -173,7 +173,8 @@ impl Run<'_> {
         match verdict {
             Verdict::Retry { after, reason } => self.retry(piece, after, reason),
             Verdict::Misconfigured { reason } => {
-                if self.outlet.breaker.trip(&reason, Duration::ZERO) == Effect::Opened {
+                // Said again by each probe, since it takes a human to end it.
+                if self.outlet.breaker.trip(&reason, Duration::ZERO) != Effect::StillOpen {
                     tracing::error!(
                         destination = self.outlet.name,
                         reason,

@@ -84,6 +84,10 @@ struct Slot {
 }
 
 impl Identity {
+    /// Settings that choose the identity and may hold a secret or lead to one.
+    pub const SETTINGS: [&str; 4] =
+        ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE"];
+
     /// Chooses as the environment suggests: managed identity (`IDENTITY_ENDPOINT`, with `AZURE_CLIENT_ID` for a user-assigned one), client
     /// secret (`AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET`), workload identity (`AZURE_FEDERATED_TOKEN_FILE`), else the
     /// developer's login. Contacts nobody.

@@ -16,6 +16,9 @@ use super::{Event, json, record};
 /// How many lists, envelopes and strings may be wrapped around a record.
 const MAX_WRAPS: usize = 16;
 
+/// Into how many pieces a body may fall; what follows is one more.
+const MAX_PIECES: usize = 300_000;
+
 /// Owns texts that had to be unescaped (JSON inside a JSON string), so that events can borrow from them.
 #[derive(Default)]
 pub struct Texts(typed_arena::Arena<String>);
@@ -55,9 +58,9 @@ pub fn decode<'a>(body: &'a [u8], seen: Timestamp, texts: &'a Texts, out: &mut D
         Ok(text) => Source { text, bytes: body },
         Err(_) => Source { text: texts.keep(mask(body)), bytes: body },
     };
-    // A record has 64 bytes at least, real ones a thousand; the rest bounds bodies made of brackets.
-    let mut walk =
-        Walk { seen, texts, out, pieces: 4096 + body.len() / 64, effort: 65_536 + body.len().saturating_mul(32) };
+    // The smallest record with its comma has 8 bytes, real ones have a thousand; this bounds bodies made of brackets.
+    let pieces = (4096 + body.len() / 8).min(MAX_PIECES);
+    let mut walk = Walk { seen, texts, out, pieces, effort: 65_536 + body.len().saturating_mul(32) };
     walk.sequence(source, 0);
 }
 
@@ -123,7 +126,8 @@ impl<'a> Walk<'a, '_> {
                     at = end;
                 }
             }
-            at = skip(text, at, is_blank);
+            // Commas too: what was left of a list with too many pieces, and comes back by a replay, is read on.
+            at = skip(text, at, |c| c == ',' || is_blank(c));
         }
     }
 

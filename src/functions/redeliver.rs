@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Failed;
 use crate::app::{App, Instance};
-use crate::deliver::breaker::Circuit;
+use crate::deliver::retry::RetryPolicy;
 use crate::deliver::{Fate, deliver};
 use crate::event::decode::{Decoded, Texts, decode};
 use crate::host::{Bodies, InvocationReply};
@@ -19,14 +19,14 @@ use crate::telemetry::Count;
 /// Letters that are read and sent together.
 const HANDFUL: usize = 256;
 
-/// Failures after which a letter is sent alone.
+/// Failures after which a letter is no longer sent with all others.
 const FAILED_OFTEN: u32 = 3;
 
 /// First and longest delay between redeliveries of one letter; the delay doubles.
 const DELAY: Duration = Duration::from_secs(60);
 const DELAY_MAX: Duration = Duration::from_secs(600);
 
-/// Redelivers to every destination at once, within the delivery budget. One destination's trouble does not stop the others; trouble
+/// Redelivers to every destination at once; begins nothing after the delivery budget. One destination's trouble does not stop the others; trouble
 /// with the store fails the invocation, and the timer brings it again.
 pub(super) async fn run(app: &App, now: Timestamp) -> Result<InvocationReply, Failed> {
     let deadline = Instant::now() + app.delivery.budget;
@@ -59,9 +59,13 @@ async fn redeliver_to(app: &App, name: &str, now: Timestamp, deadline: Instant) 
             let reason = format!("given up after {} attempts: {}", letter.attempts, letter.reason);
             app.outbox.bury_parked(&key, &Letter { reason, ..letter }).await?;
         }
-        let count = match (app.instance(name), name) {
-            (Some(instance), _) => send_all(app, instance, &fresh, now, deadline).await?,
-            (None, UNDECODABLE) => again_from_the_start(app, &fresh).await?,
+        match (app.instance(name), name) {
+            (Some(instance), _) if instance.outlet.breaker.turns_away() => {
+                sum.parked += fresh.len() as u64;
+                break; // not even tried, so neither counted as an attempt nor put off
+            }
+            (Some(instance), _) => sum += send_all(app, instance, fresh, now, deadline).await?,
+            (None, UNDECODABLE) => sum += again_from_the_start(app, &fresh).await?,
             (None, _) => {
                 tracing::warn!(
                     destination = name,
@@ -70,12 +74,6 @@ async fn redeliver_to(app: &App, name: &str, now: Timestamp, deadline: Instant) 
                 sum.parked += fresh.len() as u64;
                 break;
             }
-        };
-        sum.delivered += count.delivered;
-        sum.parked += count.parked;
-        sum.dead += count.dead;
-        if count.parked > 0 {
-            break; // the destination is unwell, or was: the next tick goes on
         }
     }
     Ok(sum)
@@ -85,37 +83,41 @@ fn expired(app: &App, letter: &Letter, now: Timestamp) -> bool {
     now.duration_since(letter.first_failed).unsigned_abs() > app.delivery.max_age && now > letter.first_failed
 }
 
-/// Sends letters that failed before only once or twice together. Those that failed more often go alone: one record that makes a
-/// destination fail must not hold its neighbours back for ever.
+/// Sends letters that failed before only once or twice together. Those that failed more often go in handfuls of one letter, then two, four
+/// and so on, and of one again after a failure: a record that makes a destination fail must not hold its neighbours back for ever, nor
+/// must an outage mean one request per letter afterwards.
 async fn send_all(
     app: &App,
     instance: &Instance,
-    letters: &[(Key, Letter)],
+    letters: Vec<(Key, Letter)>,
     now: Timestamp,
     deadline: Instant,
 ) -> Result<Count, OutboxError> {
-    let often = |letter: &Letter| letter.attempts >= FAILED_OFTEN;
-    let (alone, together): (Vec<_>, Vec<_>) = letters.iter().cloned().partition(|(_, letter)| often(letter));
-    let mut sum = Count::default();
-    for handful in std::iter::once(&together[..]).chain(alone.chunks(1)).filter(|handful| !handful.is_empty()) {
-        let count = send(app, instance, handful, now, deadline).await?;
-        sum.delivered += count.delivered;
-        sum.parked += count.parked;
-        sum.dead += count.dead;
-        if instance.outlet.breaker.state() != Circuit::Closed || Instant::now() >= deadline {
-            break;
-        }
+    let (mut often, seldom): (Vec<_>, Vec<_>) =
+        letters.into_iter().partition(|(_, letter)| letter.attempts >= FAILED_OFTEN);
+    let mut sum = send(app, instance, &seldom, &app.delivery.retry, now).await?;
+    // Whose turn did not come lately first; the oldest first among equals.
+    often.sort_by_key(|(_, letter)| letter.attempts);
+    let once = RetryPolicy { attempts: 1, ..app.delivery.retry };
+    let (mut rest, mut size) = (&often[..], 1);
+    while !rest.is_empty() && !instance.outlet.breaker.turns_away() && Instant::now() < deadline {
+        let (handful, more) = rest.split_at(size.min(rest.len()));
+        let count = send(app, instance, handful, &once, now).await?;
+        size = if count.parked == 0 { size * 2 } else { 1 };
+        sum += count;
+        rest = more;
     }
     Ok(sum)
 }
 
-/// Sends letters to their destination, and settles each by its fate.
+/// Sends letters to their destination, and settles each by its fate. Has a budget of its own, so that what is begun late is no sign of a
+/// slow destination.
 async fn send(
     app: &App,
     instance: &Instance,
     letters: &[(Key, Letter)],
+    retry: &RetryPolicy,
     now: Timestamp,
-    deadline: Instant,
 ) -> Result<Count, OutboxError> {
     let texts = Texts::default();
     let mut decoded = Decoded::default();
@@ -127,8 +129,8 @@ async fn send(
     }
     let events: Vec<_> = decoded.events.iter().collect();
     let (rendered, unfit) = render(instance, &events);
-    let mut sent =
-        deliver(&instance.outlet, &rendered, &app.delivery.retry, deadline, Timestamp::now).await.into_iter();
+    let deadline = Instant::now() + app.delivery.budget;
+    let mut sent = deliver(&instance.outlet, &rendered, retry, deadline, Timestamp::now).await.into_iter();
     let mut unfit = unfit.peekable();
     let mut fates: Vec<Option<Fate>> = vec![None; letters.len()];
     for (index, owner) in owners.into_iter().enumerate() {

@@ -3,21 +3,29 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::Failed;
+use super::{Failed, object};
 use crate::app::App;
-use crate::event::parse_time;
+use crate::event::{RecordKind, parse_time};
 use crate::host::{HttpAnswer, HttpRequest, Invocation, InvocationReply};
-use crate::outbox::Filter;
+use crate::outbox::{Filter, OutboxError};
 
 /// Reads the filter from the request's JSON body, else its query, and replays. A request that is not understood is answered 400 and
 /// changes nothing.
 pub(super) async fn run(app: &App, body: &[u8], now: Timestamp) -> Result<InvocationReply, Failed> {
-    let request = Invocation::parse(body).ok().and_then(|invocation| invocation.http_request()).unwrap_or_default();
+    let refused = |problem: &str| Ok(reply(400, json!({"error": problem})));
+    // Never the default filter in place of one that could not be read: that would replay everything.
+    let Some(request) = Invocation::parse(body).ok().and_then(|invocation| invocation.http_request()) else {
+        return refused("not a request as the host hands it over");
+    };
     let (filter, dry_run) = match parse(&request) {
         Ok(wish) => wish,
-        Err(problem) => return Ok(reply(400, json!({"error": problem}))),
+        Err(problem) => return refused(&problem),
     };
-    let report = app.outbox.replay(&filter, now, dry_run).await.map_err(|error| Failed(error.to_string()))?;
+    let report = match app.outbox.replay(&filter, now, dry_run).await {
+        Ok(report) => report,
+        Err(error @ OutboxError::Name) => return refused(&format!("destination: {error}")),
+        Err(error) => return Err(Failed(error.to_string())),
+    };
     tracing::info!(matched = report.matched, replayed = report.replayed, dry_run, "dead letters replayed");
     Ok(reply(
         200,
@@ -33,11 +41,7 @@ pub(super) async fn run(app: &App, body: &[u8], now: Timestamp) -> Result<Invoca
 }
 
 fn reply(status: u16, body: Value) -> InvocationReply {
-    let body = match body {
-        Value::Object(map) => map,
-        other => Map::from_iter([("result".to_owned(), other)]),
-    };
-    InvocationReply::http(HttpAnswer { status, body })
+    InvocationReply::http(HttpAnswer { status, body: object(body) })
 }
 
 fn parse(request: &HttpRequest) -> Result<(Filter, bool), String> {
@@ -56,7 +60,10 @@ fn parse(request: &HttpRequest) -> Result<(Filter, bool), String> {
         let time = || parse_time(&text).map(Some).ok_or(format!("{key}: must be a time like 2026-11-23T00:00:00Z"));
         match key.as_str() {
             "destination" => filter.destination = Some(text),
-            "kind" => filter.kind = Some(text),
+            "kind" if RecordKind::from_name(&text).is_some() => filter.kind = Some(text),
+            "kind" => {
+                return Err(format!("kind: must be one of {}", RecordKind::ALL.map(RecordKind::name).join(", ")));
+            }
             "reason" => filter.reason = Some(text),
             "since" => filter.since = time()?,
             "until" => filter.until = time()?,

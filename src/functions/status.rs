@@ -4,22 +4,26 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Map, Value, json};
 
-use super::Failed;
+use super::object;
 use crate::app::App;
 use crate::host::{HttpAnswer, InvocationReply};
-use crate::outbox::UNDECODABLE;
+use crate::outbox::{Count, Counts, UNDECODABLE};
 
-/// Reports as JSON. Counters are this process' own; `waiting` and `buried` are counts of the store, shared by all instances.
-pub(super) async fn run(app: &App) -> Result<InvocationReply, Failed> {
-    let counts = app.outbox.counts().await.map_err(|error| Failed(error.to_string()))?;
-    let stored = |name: &str| counts.destinations.get(name).copied().unwrap_or_default();
+/// Reports as JSON. Counters are this process' own; `waiting` and `buried` are counts of the store, shared by all instances, and `null`
+/// while the store cannot be asked: whoever looks then wants to read why, not an error page.
+pub(super) async fn run(app: &App) -> InvocationReply {
+    let (counts, error) = match app.outbox.counts().await {
+        Ok(counts) => (Some(counts), None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let stored = |name: &str| counts.as_ref().map(|counts| counts.destinations.get(name).copied().unwrap_or_default());
     let destinations: Vec<Value> = app
         .instances
         .iter()
         .map(|instance| {
             let done = instance.counters.read();
-            let store = stored(&instance.outlet.name);
-            json!({
+            let mut row = store_row(stored(&instance.outlet.name));
+            row.extend(object(json!({
                 "name": instance.outlet.name,
                 "kind": instance.kind.name,
                 "title": instance.kind.title,
@@ -27,26 +31,43 @@ pub(super) async fn run(app: &App) -> Result<InvocationReply, Failed> {
                 "parked": done.parked,
                 "dead": done.dead,
                 "filtered": done.filtered,
-                "waiting": store.parked,
-                "buried": store.dead,
-                "oldest_waiting": store.oldest_parked.map(|time| time.to_string()),
-                "counts_cut": store.cut,
                 "breaker": instance.outlet.breaker.state().to_string(),
                 "last_failure": instance.outlet.breaker.last_reason(),
-            })
+            })));
+            row.into()
         })
         .collect();
-    let mut body = Map::new();
-    body.insert("version".into(), env!("CARGO_PKG_VERSION").into());
-    body.insert("events".into(), app.events.load(Ordering::Relaxed).into());
-    body.insert("destinations".into(), destinations.into());
-    body.insert(
-        "undecodable".into(),
-        json!({
-            "dead": app.undecodable.load(Ordering::Relaxed),
-            "waiting": stored(UNDECODABLE).parked,
-            "buried": stored(UNDECODABLE).dead,
-        }),
-    );
-    Ok(InvocationReply::http(HttpAnswer { status: 200, body }))
+    let mut undecodable = store_row(stored(UNDECODABLE));
+    undecodable.insert("dead".into(), app.undecodable.load(Ordering::Relaxed).into());
+    let body = object(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "events": app.events.load(Ordering::Relaxed),
+        "store": {"place": app.outbox.to_string(), "error": error},
+        "destinations": destinations,
+        "undecodable": undecodable,
+        "not_configured": not_configured(app, counts.as_ref()),
+    }));
+    InvocationReply::http(HttpAnswer { status: 200, body })
+}
+
+/// Letters of destinations that were taken out of `DESTINATIONS`: nobody sends them.
+fn not_configured(app: &App, counts: Option<&Counts>) -> Vec<Value> {
+    let letters = counts.into_iter().flat_map(|counts| &counts.destinations);
+    letters
+        .filter(|(name, _)| *name != UNDECODABLE && app.instance(name).is_none())
+        .map(|(name, count)| {
+            let mut row = store_row(Some(*count));
+            row.insert("name".into(), name.as_str().into());
+            row.into()
+        })
+        .collect()
+}
+
+fn store_row(count: Option<Count>) -> Map<String, Value> {
+    object(json!({
+        "waiting": count.map(|count| count.parked),
+        "buried": count.map(|count| count.dead),
+        "oldest_waiting": count.and_then(|count| count.oldest_parked).map(|time| time.to_string()),
+        "counts_cut": count.is_some_and(|count| count.cut),
+    }))
 }

@@ -174,9 +174,25 @@ fn depth_and_size_are_bounded() {
         let body = pattern.repeat(300_000 / pattern.len());
         decoded(&body, |out| {
             let found = out.events.len() + out.undecodable.len();
-            assert!((1..=4096 + body.len() / 64 + 40).contains(&found), "{pattern}: {found}");
+            assert!((1..=4096 + body.len() / 8 + 40).contains(&found), "{pattern}: {found}");
         });
     }
+}
+
+#[test]
+fn a_hundred_thousand_small_records_in_one_body_are_records() {
+    let lines: Vec<String> = (0..100_000).map(|n| format!("{{\"n\":{n}}}")).collect();
+    for body in [lines.join("\n"), format!("[{}]", lines.join(","))] {
+        decoded(&body, |out| assert_eq!((out.events.len(), out.undecodable.len()), (100_000, 0)));
+    }
+}
+
+#[test]
+fn what_was_too_much_of_a_list_is_read_on_when_it_comes_back() {
+    decoded("{\"a\":1},{\"b\":2}]", |out| {
+        assert_eq!(out.events.iter().map(|event| event.raw).collect::<Vec<_>>(), [r#"{"a":1}"#, r#"{"b":2}"#]);
+        assert_eq!(out.undecodable.iter().map(|piece| piece.raw).collect::<Vec<_>>(), [b"]"]);
+    });
 }
 
 #[test]

@@ -169,6 +169,9 @@ async fn wrong_credential_parks_and_never_buries() {
         assert_eq!(row.letters("parked", "splunk").len(), 100, "status {status}");
         assert!(row.letters("dead", "splunk").is_empty(), "status {status}");
         assert!(row.requests <= 2, "status {status}: {} requests with a wrong credential", row.requests);
+        let alarm = |line: &&str| line.contains(r#""level":"ERROR""#) && line.contains(r#""destination":"splunk""#);
+        let alarms: Vec<&str> = row.log.lines().filter(alarm).collect();
+        assert!(alarms.iter().any(|line| line.contains(&format!("HTTP {status}"))), "status {status}: {alarms:?}");
     }
 }
 

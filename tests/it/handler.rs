@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use defender_relay::host::Invocation;
 
-use crate::support::handler::{Handler, alert, assert_is_reply, invocation};
+use crate::support::handler::{Handler, alert, assert_is_reply, invocation, letter_bodies};
 use crate::support::shared;
 use crate::support::sink::{Answer, HttpSink};
 
@@ -108,7 +108,117 @@ async fn chunked_bodies_unknown_functions_and_readiness() {
     stream.read_to_string(&mut reply).await.unwrap();
     assert!(reply.starts_with("HTTP/1.1 200 ") && reply.contains("application/json"), "{reply}");
     assert!(sink.taken.lock().unwrap().contains_key("chunked"));
-    assert_eq!(handler.post("nosuch", b"{}".to_vec()).await.unwrap().0, 404);
+    for other in ["nosuch", "Alerts", "alerts/", "alerts/x"] {
+        let (status, reply) = handler.post(other, b"{}".to_vec()).await.unwrap();
+        assert_eq!(status, 404, "{other}");
+        assert_is_reply(&reply);
+    }
+    let url = |path: &str| format!("http://127.0.0.1:{}/{path}", handler.port);
+    let reply = reqwest::get(url("alerts")).await.unwrap();
+    assert_eq!((reply.status().as_u16(), &reply.headers()["content-type"] == "application/json"), (405, true));
+    assert_is_reply(&reply.bytes().await.unwrap());
+    for method in [reqwest::Method::HEAD, reqwest::Method::POST, reqwest::Method::OPTIONS] {
+        let reply = reqwest::Client::new().request(method.clone(), url("")).send().await.unwrap();
+        assert_eq!(reply.status().as_u16(), 200, "{method} / is readiness too");
+    }
+}
+
+#[test]
+fn an_impossible_port_is_a_fault_and_a_taken_one_a_failure() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().port().to_string();
+    for (port, code) in [("garbage", 2), ("0", 2), ("70000", 2), (taken.as_str(), 1)] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_defender-relay"));
+        let done = command.env_clear().env("FUNCTIONS_CUSTOMHANDLER_PORT", port).output().unwrap();
+        assert_eq!(done.status.code(), Some(code), "{port}");
+        let log = String::from_utf8(done.stderr).unwrap();
+        let line: Value = serde_json::from_str(log.trim()).expect("one JSON line");
+        assert_eq!(line["level"], "ERROR", "{line}");
+        assert_eq!(line["setting"] == "FUNCTIONS_CUSTOMHANDLER_PORT", code == 2, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_flaw_in_the_metadata_costs_no_event() {
+    for metadata in
+        ["null", "[]", "7", r#""text""#, r#"{"EnqueuedTimeUtcArray":{},"PartitionContext":[],"RetryContext":"x"}"#]
+    {
+        let body = format!(r#"{{"Data":{{"events":"[\"e30=\",\"e30=\"]"}},"Metadata":{metadata}}}"#);
+        let with_mark = format!("\u{feff}{body}");
+        for body in [body, with_mark] {
+            let invocation = Invocation::parse(body.as_bytes()).unwrap();
+            assert_eq!(invocation.bodies().len(), 2, "{metadata}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_replay_that_is_not_understood_changes_nothing() {
+    let state = tempfile::tempdir().unwrap();
+    let handler = Handler::start(&settings(&[
+        ("DESTINATIONS", "qradar"),
+        ("QRADAR__ADDRESS", "tcp://127.0.0.1:9"),
+        ("STATE__URL", &format!("file://{}", state.path().display())),
+    ]))
+    .await;
+    assert_eq!(handler.alerts(&[b"no json".to_vec()]).await, Some(200));
+    for body in [&b""[..], b"null", b"{}", br#"{"Data":{"req":"text"}}"#, br#"{"Data":{"timer":{"IsPastDue":false}}}"#]
+    {
+        let (status, reply) = handler.post("replay", body.to_vec()).await.unwrap();
+        assert_eq!(status, 200);
+        assert_is_reply(&reply);
+        let reply: Value = serde_json::from_slice(&reply).unwrap();
+        assert_eq!(reply["Outputs"]["res"]["statusCode"], 400, "{reply}");
+        assert!(reply["Outputs"]["res"]["body"]["error"].is_string(), "{reply}");
+    }
+    for (wish, named) in [
+        (serde_json::json!({"kind": "alerts"}), "kind"),
+        (serde_json::json!({"destination": "../dead"}), "destination"),
+        (serde_json::json!({"limit": -1}), "limit"),
+        (serde_json::json!({"since": "yesterday"}), "since"),
+        (serde_json::json!({"dry_run": "maybe"}), "dry_run"),
+        (serde_json::json!({"destinatoin": "qradar"}), "destinatoin"),
+        (serde_json::json!([1]), "body"),
+    ] {
+        let (status, answer) = handler.http("replay", &wish).await;
+        assert_eq!(status, 400, "{wish}");
+        assert!(answer["error"].as_str().unwrap().contains(named), "{answer}");
+    }
+    assert_eq!(letter_bodies(&state.path().join("dead")), ["no json"]);
+    let (status, answer) = handler.http("replay", &serde_json::json!({"dry_run": true})).await;
+    assert_eq!((status, answer["matched"].as_u64()), (200, Some(1)));
+}
+
+#[tokio::test]
+async fn status_reports_while_the_store_is_down_and_shows_letters_that_nobody_sends() {
+    let state = tempfile::tempdir().unwrap();
+    let folder = state.path().join("store");
+    let handler = Handler::start(&settings(&[
+        ("DESTINATIONS", "qradar"),
+        ("QRADAR__ADDRESS", "tcp://127.0.0.1:9"),
+        ("STATE__URL", &format!("file://{}", folder.display())),
+    ]))
+    .await;
+    let letter = folder.join("parked/gone/20261123T004610.123Z-00000000-0000-8000-8000-000000000000.json");
+    std::fs::create_dir_all(letter.parent().unwrap()).unwrap();
+    std::fs::write(&letter, "{}").unwrap();
+    let (status, report) = handler.http("status", &Value::Null).await;
+    assert_eq!(status, 200);
+    assert_eq!((&report["store"]["error"], &report["destinations"][0]["waiting"]), (&Value::Null, &0.into()));
+    assert_eq!(
+        (&report["not_configured"][0]["name"], &report["not_configured"][0]["waiting"]),
+        (&"gone".into(), &1.into())
+    );
+
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::write(&folder, "in the way").unwrap();
+    let (status, report) = handler.http("status", &Value::Null).await;
+    assert_eq!(status, 200, "{report}");
+    assert!(report["store"]["error"].as_str().unwrap().contains("STATE__URL"), "{report}");
+    assert_eq!(
+        (&report["destinations"][0]["waiting"], &report["destinations"][0]["breaker"]),
+        (&Value::Null, &"closed".into())
+    );
 }
 
 #[tokio::test]
@@ -141,8 +251,10 @@ async fn a_faulty_configuration_answers_the_probe_and_fails_every_invocation_nam
     for function in ["alerts", "redeliver", "replay", "status"] {
         assert_eq!(handler.post(function, invocation(&[], 1)).await.unwrap().0, 500, "{function}");
     }
+    let large = vec![b' '; 16 << 20];
+    assert_eq!(handler.post("alerts", large).await.unwrap().0, 500, "a large body is answered, not broken off");
     let log = handler.output.lock().unwrap();
-    for setting in ["SPLUNK__URL", "SPLUNK__TOKEN", "nonsense", "QRADAR__ADRESS", "QRADAR__ADDRESS", "STATE__URL"] {
+    for setting in ["SPLUNK__URL", "SPLUNK__TOKEN", "entry 2", "QRADAR__ADRESS", "QRADAR__ADDRESS", "STATE__URL"] {
         assert!(log.contains(setting), "{setting} is not named: {log}");
     }
 }

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod app;
 mod architecture;
 mod contract;
 mod decode;

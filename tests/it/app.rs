@@ -1,0 +1,223 @@
+//! The opened program in this process, with scripted ways out: panics, outages, and what redelivery makes of them.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use defender_relay::app::{App, Instance};
+use defender_relay::batch::{Limits, Records};
+use defender_relay::deliver::{Courier, Outlet};
+use defender_relay::destinations::{Destination, RenderError};
+use defender_relay::event::Event;
+use defender_relay::functions;
+use defender_relay::host::Invocation;
+use defender_relay::outbox::Letter;
+use defender_relay::parcel::{Failure, Parcel, Reply, Verdict};
+use defender_relay::serve::router_of;
+use defender_relay::settings::Values;
+use defender_relay::transport::Transport;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+use crate::support::handler::{alert, invocation};
+
+fn open() -> App {
+    let settings = [
+        ("DESTINATIONS", "splunk, webhook"),
+        ("SPLUNK__URL", "http://127.0.0.1:9"),
+        ("SPLUNK__TOKEN", "token"),
+        ("SPLUNK__ACK", "off"),
+        ("WEBHOOK__URL", "http://127.0.0.1:9"),
+        ("WEBHOOK__SECRET", "whsec_ZmF1bHQtdGFibGUtc2lnbmluZy1rZXktMDEyMzQ1Njc4OQ=="),
+        ("STATE__URL", "memory:"),
+    ];
+    App::open(&Values::new(settings.map(|(name, value)| (name.to_owned(), value.to_owned())))).unwrap()
+}
+
+/// Answers as its script says, given the request's body; notes every body.
+struct Scripted {
+    script: Box<dyn Fn(&str) -> Option<u16> + Send + Sync>,
+    sent: Arc<Mutex<Vec<String>>>,
+}
+
+impl std::fmt::Debug for Scripted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Scripted")
+    }
+}
+
+#[async_trait]
+impl Courier for Scripted {
+    async fn send(&self, parcel: &Parcel, deadline: Instant) -> Reply {
+        let Parcel::Http(parcel) = parcel else { panic!("only HTTP here") };
+        let body = String::from_utf8(parcel.body.to_vec()).unwrap();
+        let status = (self.script)(&body);
+        self.sent.lock().unwrap().push(body);
+        let Some(status) = status else {
+            tokio::time::sleep_until(deadline).await;
+            return Reply::Failed { failure: Failure::Deadline, detail: "silence".into() };
+        };
+        let body = Bytes::from_static(if status == 200 { br#"{"text":"Success","code":0}"# } else { b"{}" });
+        Reply::Http { status: http::StatusCode::from_u16(status).unwrap(), headers: http::HeaderMap::new(), body }
+    }
+}
+
+/// Lets a destination of the app answer by a script: a status, or silence. Returns what it is sent.
+fn script(
+    app: &mut App,
+    name: &str,
+    script: impl Fn(&str) -> Option<u16> + Send + Sync + 'static,
+) -> Arc<Mutex<Vec<String>>> {
+    let sent = Arc::default();
+    let instance = app.instances.iter_mut().find(|instance| instance.outlet.name == name).unwrap();
+    instance.outlet.courier = Box::new(Scripted { script: Box::new(script), sent: Arc::clone(&sent) });
+    sent
+}
+
+/// A destination that panics over certain events.
+#[derive(Debug)]
+struct Panicking(Box<dyn Destination>);
+
+impl Destination for Panicking {
+    fn transport(&self) -> &Transport {
+        self.0.transport()
+    }
+
+    fn limits(&self) -> Limits {
+        self.0.limits()
+    }
+
+    fn render(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), RenderError> {
+        assert!(!event.raw.contains("panic, please"), "a bug that quotes {}", event.raw);
+        self.0.render(event, out)
+    }
+
+    fn pack(&self, records: Records<'_>) -> Parcel {
+        self.0.pack(records)
+    }
+
+    fn judge(&self, sent: &Parcel, reply: &Reply, records: usize) -> Verdict {
+        self.0.judge(sent, reply, records)
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_one_invocation_is_its_500_and_nothing_else() {
+    let mut app = open();
+    let taken = script(&mut app, "splunk", |_| Some(200));
+    script(&mut app, "webhook", |_| Some(200));
+    let Instance { outlet, kind, route, counters } = app.instances.pop().unwrap();
+    let outlet = Outlet { destination: Box::new(Panicking(outlet.destination)), ..outlet };
+    app.instances.push(Instance { outlet, kind, route, counters });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/alerts", listener.local_addr().unwrap());
+    let server = router_of(Arc::new(app));
+    tokio::spawn(async move { axum::serve(listener, server).await.unwrap() });
+    let post = async |id: &str| {
+        let body = invocation(&[alert(id).to_string().into_bytes()], 1);
+        reqwest::Client::new().post(&url).body(body).send().await.unwrap().status().as_u16()
+    };
+    let answers = tokio::join!(post("one"), post("panic, please"), post("two"));
+    assert_eq!(answers, (200, 500, 200));
+    assert_eq!(post("three").await, 200);
+    let taken = taken.lock().unwrap().join("");
+    assert!(["one", "two", "three"].iter().all(|id| taken.contains(id)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_destination_costs_the_others_nothing_in_the_later_waves_of_a_large_batch() {
+    let mut app = open();
+    script(&mut app, "splunk", |_| None);
+    let taken = script(&mut app, "webhook", |_| Some(200));
+    let wave: Vec<Value> = (0..5_000).map(|n| alert(&format!("{n}"))).collect();
+    let bodies = [Value::from(wave).to_string().into_bytes(), alert("late").to_string().into_bytes()];
+    let body = invocation(&bodies, 1);
+    let begun = Instant::now();
+    let tally =
+        app.relay(&Invocation::parse(&body).unwrap().bodies(), "2026-11-23T00:00:00Z".parse().unwrap()).await.unwrap();
+    assert!(begun.elapsed() <= app.delivery.budget + Duration::from_secs(1));
+    let [(_, silent), (_, healthy)] = &tally.destinations[..] else { panic!("two destinations") };
+    assert_eq!((silent.parked, healthy.delivered, healthy.parked), (5_001, 5_001, 0));
+    assert_eq!(taken.lock().unwrap().len(), 5_001);
+}
+
+/// The letter of an alert that failed so often.
+fn letter(n: i64, attempts: u32) -> Letter {
+    let seen = "2026-11-20T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(n);
+    Letter {
+        destination: "splunk".into(),
+        kind: "alert".into(),
+        seen,
+        first_failed: Timestamp::now(),
+        attempts,
+        not_before: None,
+        reason: "HTTP 503".into(),
+        body: alert(&format!("<{n}>")).to_string().into_bytes(),
+    }
+}
+
+async fn tick(app: &Arc<App>) {
+    functions::run(app.clone(), "redeliver", Bytes::from_static(b"{}")).await.unwrap().unwrap();
+}
+
+async fn parked(app: &App) -> Vec<Letter> {
+    let later = Timestamp::now() + SignedDuration::from_hours(9);
+    app.outbox.due("splunk", later, usize::MAX).await.unwrap().into_iter().map(|(_, letter)| letter).collect()
+}
+
+#[tokio::test]
+async fn after_a_long_outage_the_backlog_goes_in_few_requests_oldest_first() {
+    let mut app = open();
+    let sent = script(&mut app, "splunk", |_| Some(200));
+    let letters: Vec<Letter> = (0..600).map(|n| letter(n, 40)).collect();
+    app.outbox.park_all(&letters).await;
+    let app = Arc::new(app);
+    tick(&app).await;
+    assert_eq!(parked(&app).await, []);
+    let sent = sent.lock().unwrap();
+    assert!(sent.len() < 60, "{} requests", sent.len());
+    let all = sent.join("");
+    let places: Vec<usize> = (0..600).map(|n| all.find(&format!("<{n}>")).unwrap()).collect();
+    assert!(places.is_sorted(), "oldest first");
+}
+
+#[tokio::test]
+async fn records_that_make_a_destination_fail_do_not_hold_their_neighbours_back() {
+    let mut app = open();
+    let poisoned = |text: &str| [3, 4, 10, 17].iter().any(|n| text.contains(&format!("<{n}>")));
+    script(&mut app, "splunk", move |body| Some(if poisoned(body) { 500 } else { 200 }));
+    let letters: Vec<Letter> = (0..20).map(|n| letter(n, 3)).collect();
+    app.outbox.park_all(&letters).await;
+    let app = Arc::new(app);
+    let mut attempts = Vec::new();
+    for _ in 0..4 {
+        tick(&app).await;
+        let left = parked(&app).await;
+        attempts.push(left.len());
+        // The next tick comes when they are due again.
+        for (key, letter) in
+            app.outbox.due("splunk", Timestamp::now() + SignedDuration::from_hours(9), 99).await.unwrap()
+        {
+            assert!(letter.not_before.is_some_and(|time| time > Timestamp::now()), "put off");
+            app.outbox.postpone(&key, &Letter { not_before: None, ..letter }).await.unwrap();
+        }
+    }
+    assert_eq!(attempts.last(), Some(&4), "{attempts:?}");
+    assert!(parked(&app).await.iter().all(|letter| poisoned(std::str::from_utf8(&letter.body).unwrap())));
+}
+
+#[tokio::test]
+async fn letters_that_an_open_circuit_turns_away_count_no_attempt() {
+    let mut app = open();
+    let sent = script(&mut app, "splunk", |_| Some(401));
+    let letters: Vec<Letter> = (0..3).map(|n| letter(n, 1)).collect();
+    app.outbox.park_all(&letters).await;
+    let app = Arc::new(app);
+    app.instance("splunk").unwrap().outlet.breaker.trip("HTTP 401", Duration::ZERO);
+    tick(&app).await;
+    assert_eq!(sent.lock().unwrap().len(), 0);
+    assert_eq!(parked(&app).await, letters);
+}
