@@ -85,6 +85,8 @@ pub mod key {
     pub const FILE_HASH: Text = Text("fileHash", 255);
     /// Process name.
     pub const DPROC: Text = Text("dproc", 1023);
+    /// What was done about it.
+    pub const ACT: Text = Text("act", 63);
     /// Process id.
     pub const DPID: Integer = Integer("dpid");
     /// Custom strings, each with its label.

@@ -2,11 +2,13 @@
 
 use super::{Extension, Version, key, push_header};
 use crate::event::{Alert, Event};
-use crate::format::alert::{intent_list, or_empty, record_id, resource, signature, status, technique_list, title};
+use crate::format::alert::{
+    intent_list, is_plausible, or_empty, record_id, resource, signature, status, technique_list, time, title,
+};
 use crate::format::severity::SeverityMap;
 
 /// What goes, in this order, when a line is too long; `msg` is first shortened. Ids and the event's time never go.
-pub const DROP_ORDER: [&str; 23] = [
+pub const DROP_ORDER: [&str; 24] = [
     "msg",
     "cs6",
     "request",
@@ -17,6 +19,7 @@ pub const DROP_ORDER: [&str; 23] = [
     "dpid",
     "destinationDnsDomain",
     "duid",
+    "act",
     "proto",
     "spt",
     "dpt",
@@ -80,12 +83,11 @@ impl Draft<'_> {
 
     fn push_alert(&self, extension: &mut Extension<'_>, event: &Event<'_>, alert: &Alert<'_>) {
         let facts = alert.facts();
-        extension.time(key::RT, event.when());
-        if let Some(time) = alert.start_time {
-            extension.time(key::START, time);
-        }
-        if let Some(time) = alert.end_time {
-            extension.time(key::END, time);
+        extension.time(key::RT, time(event));
+        for (key, time) in [(key::START, alert.start_time), (key::END, alert.end_time)] {
+            if let Some(time) = time.filter(is_plausible) {
+                extension.time(key, time);
+            }
         }
         extension.text(key::EXTERNAL_ID, external_id(alert));
         extension.text(key::CAT, &intent_list(alert));
@@ -110,6 +112,7 @@ impl Draft<'_> {
         if let Some(id) = facts.process_id {
             extension.integer(key::DPID, id);
         }
+        extension.text(key::ACT, &alert.extended_property("ActionTaken").unwrap_or_default());
         extension.labelled(key::CS1, "AzureResourceId", resource(event));
         extension.labelled(key::CS2, "AlertStatus", status(alert));
         extension.labelled(key::CS3, "MitreTechniques", &technique_list(alert));
@@ -124,7 +127,7 @@ impl Draft<'_> {
 
 /// Every record that is no alert: what it is, of what, when; the whole of it travels by the syslog destination in JSON.
 fn push_record(extension: &mut Extension<'_>, event: &Event<'_>) {
-    extension.time(key::RT, event.when());
+    extension.time(key::RT, time(event));
     extension.text(key::CAT, event.kind.name());
     extension.text(key::DVCHOST, "defender-for-cloud");
     extension.labelled(key::CS1, "AzureResourceId", resource(event));

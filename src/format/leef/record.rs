@@ -2,7 +2,7 @@
 
 use super::{Attributes, Version, push_header};
 use crate::event::{Alert, Event};
-use crate::format::alert::{intents, or_empty, record_id, resource, signature, status, technique_list, title};
+use crate::format::alert::{intents, or_empty, record_id, resource, signature, status, technique_list, time, title};
 use crate::format::severity::SeverityMap;
 
 /// What goes, in this order, when a line is too long; `desc` is first shortened. Ids, time and severity never go.
@@ -119,7 +119,7 @@ impl Draft<'_> {
     }
 
     fn push_time_and_severity(&self, attributes: &mut Attributes<'_>, event: &Event<'_>) {
-        attributes.time("devTime", event.when());
+        attributes.time("devTime", time(event));
         attributes.integer("sev", self.style.severity.number(event.severity));
     }
 }
