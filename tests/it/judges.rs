@@ -17,14 +17,14 @@ use serde_json::{Value, json};
 use crate::support;
 
 /// A destination with settings, and how long its messages may be.
-struct Way {
+pub(crate) struct Way {
     destination: Box<dyn Destination>,
     speaks: Speech,
     max: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Speech {
+pub(crate) enum Speech {
     /// CEF alone.
     Cef,
     /// LEEF alone.
@@ -40,7 +40,7 @@ fn long_host() -> String {
     "h".repeat(255)
 }
 
-fn ways() -> Vec<Way> {
+pub(crate) fn ways() -> Vec<Way> {
     let way = |name: &str, settings: &[(&str, &str)], speaks, max| {
         let kind = kind(name).unwrap();
         let address = [("ADDRESS", "tls://collector.example")];
@@ -224,7 +224,7 @@ fn parse_cef(line: &str) -> (String, String, BTreeMap<String, String>) {
 /// What the crate `syslog_rfc5424` reads: the structured data's values, and the message.
 fn check_syslog(line: &str, speaks: Speech, event: &Event<'_>) {
     let message = syslog_rfc5424::parse_message(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
-    assert_eq!(message.timestamp, Some(event.when().as_second().max(0)));
+    assert_eq!(message.timestamp, Some(defender_relay::format::alert::time(event).as_second()));
     if speaks == Speech::SyslogCef {
         let (name, severity, extension) = parse_cef(message.msg.trim_start());
         return check_cef(&name, &severity, &extension, event);
@@ -242,7 +242,8 @@ fn check_syslog(line: &str, speaks: Speech, event: &Event<'_>) {
     }
 }
 
-fn check(way: &Way, event: &Event<'_>) {
+/// Renders, and reads back what was rendered.
+pub(crate) fn check(way: &Way, event: &Event<'_>) {
     let line = rendered(way, event);
     match way.speaks {
         Speech::Cef => {
