@@ -293,6 +293,7 @@ fn hostile() -> Vec<String> {
         "\0\u{1}\u{7f}\u{85}\u{2028}\u{2029}\u{feff}",
         "\u{202e}gnp.exe\u{202c} אבג",
         "cs1=forged cs1Label=forged msg=forged",
+        "x^src=6.6.6.6\tsrc=6.6.6.6|src=6.6.6.6^usrName=forged\tusrName=forged|cat=forged^cat=forged\tdevTime=1234567890123",
         &long,
         &escapes,
         &crabs,
@@ -412,6 +413,42 @@ fn other_peoples_parsers_agree() {
             check_cef(parsed["name"].as_str().unwrap(), parsed["severity"].as_str().unwrap(), &extension, event);
         } else {
             assert!(case["line"].as_str().unwrap().ends_with(parsed["msg"].as_str().unwrap()), "{case}");
+        }
+    }
+}
+
+/// QRadar reads by the patterns of our log source extension: they find what the pairs say, and nothing that a value pretends.
+#[test]
+fn the_log_source_extension_finds_every_pair_and_no_forged_one() {
+    const FIELDS: [(&str, &str); 7] = [
+        ("EventCategory", "cat"),
+        ("DeviceTime", "devTime"),
+        ("SourceIp", "src"),
+        ("SourcePort", "srcPort"),
+        ("DestinationIp", "dst"),
+        ("DestinationPort", "dstPort"),
+        ("UserName", "usrName"),
+    ];
+    let Some(python) = support::need("a python with cefp and syslog-rfc5424-parser (RELAY_JUDGES_PYTHON)", python())
+    else {
+        return;
+    };
+    let (ways, texts, bodies) = (ways(), Texts::default(), bodies());
+    let events: Vec<Event<'_>> = bodies.iter().flat_map(|body| decoded(body, &texts).events).collect();
+    let mut lines = Vec::new();
+    for way in &ways {
+        if let Speech::Leef(delimiter) = way.speaks {
+            lines.extend(events.iter().map(|event| (delimiter, rendered(way, event))));
+        }
+    }
+    let cases: Vec<Value> = lines.iter().map(|(_, line)| json!({"format": "extension", "line": line})).collect();
+    let verdicts = judged(&python, &cases);
+    assert_eq!(verdicts.len(), lines.len());
+    for ((delimiter, line), verdict) in lines.iter().zip(&verdicts) {
+        let (header, pairs) = parse_leef(line, *delimiter);
+        assert_eq!(verdict["ok"]["EventName"], header[4], "{line}");
+        for (field, key) in FIELDS {
+            assert_eq!(verdict["ok"].get(field).and_then(Value::as_str), pairs.get(key).copied(), "{field} of {line}");
         }
     }
 }
