@@ -42,12 +42,14 @@ fn put(conf: &str, from: &str, to: &str) -> String {
     conf.replace(from, to)
 }
 
-/// The user's file for this folder and port. For less than mutual TLS it loses the lines that demand it.
+/// The user's file for this folder and port, behind a module as in `/etc/rsyslog.conf`, which includes it. For less than mutual TLS it
+/// loses the lines that demand it.
 fn rsyslog_conf(guard: Guard, folder: &Path, port: u16) -> String {
     let at = folder.display();
     let conf = put(RSYSLOG, "/etc/rsyslog.d/", &format!("{at}/"));
     let conf = put(&conf, "/var/log/", &format!("{at}/"));
     let conf = put(&conf, r#"port="6514""#, &format!(r#"address="127.0.0.1" port="{port}""#));
+    let conf = format!("module(load=\"imudp\")\n{conf}");
     match guard {
         Guard::MutualTls => conf,
         Guard::Tls => {

@@ -154,6 +154,14 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_shows_real_records() {
+        let [a, _] = examples();
+        for record in [rendered(&[], &a.event), rendered(&[], &recommendation())] {
+            assert!(include_str!("README.md").contains(&format!("```\n{record}\n```\n")), "it should show {record}");
+        }
+    }
+
+    #[test]
     fn the_readme_tells_what_goes_and_in_what_order() {
         opened::assert_tells_order(include_str!("README.md"), &record::DROP_ORDER);
     }
