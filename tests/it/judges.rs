@@ -121,7 +121,7 @@ fn assert_says(said: &str, meant: &str) {
 }
 
 /// LEEF from IBM's description: header fields between pipes, then pairs between delimiters, split at the first `=`.
-fn parse_leef(line: &str, delimiter: char) -> (Vec<&str>, BTreeMap<&str, &str>) {
+pub(crate) fn parse_leef(line: &str, delimiter: char) -> (Vec<&str>, BTreeMap<&str, &str>) {
     let (fields, named) = match line.split('|').next() {
         Some("LEEF:1.0") => (6, None),
         Some("LEEF:2.0") => (7, line.split('|').nth(5)),
@@ -188,7 +188,7 @@ fn check_cef(name: &str, severity: &str, extension: &BTreeMap<String, String>, e
 }
 
 /// A CEF reader of our own, for inputs by the thousand; `cefp` judges the fixtures.
-fn parse_cef(line: &str) -> (String, String, BTreeMap<String, String>) {
+pub(crate) fn parse_cef(line: &str) -> (String, String, BTreeMap<String, String>) {
     let (mut fields, mut field, mut chars) = (Vec::new(), String::new(), line.chars());
     while fields.len() < 7 {
         match chars.next().expect("seven pipes") {
@@ -256,7 +256,7 @@ pub(crate) fn check(way: &Way, event: &Event<'_>) {
 }
 
 /// An alert whose every text is `text`.
-fn alert_of(text: &str) -> String {
+pub(crate) fn alert_of(text: &str) -> String {
     json!({
         "VendorName": "Microsoft", "SystemAlertId": text, "AlertType": text, "AlertDisplayName": text, "Description": text,
         "Severity": "High", "Status": text, "Intent": text, "CompromisedEntity": text, "AzureResourceId": text, "AlertUri": text,

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::contract::{open, render, variants};
+use crate::judges;
 use crate::support::handler::alert;
 
 const SEEN: &str = "2026-11-20T10:00:00Z";
@@ -271,5 +272,123 @@ fn graph_speaks_graphs_words() {
             assert_eq!(graph["serviceSource"], "microsoftDefenderForCloud");
             assert!(SOURCES.contains(&graph["detectionSource"].as_str().unwrap()), "{graph}");
         }
+    }
+}
+
+/// The producer's keys of the CEF dictionary that an alert may use, with the characters that their values may have.
+const CEF_KEYS: [(&str, usize); 41] = [
+    ("rt", 13),
+    ("start", 13),
+    ("end", 13),
+    ("externalId", 40),
+    ("cat", 1023),
+    ("dvchost", 100),
+    ("dhost", 1023),
+    ("src", 15),
+    ("dst", 15),
+    ("c6a2", 39),
+    ("c6a2Label", 1023),
+    ("c6a3", 39),
+    ("c6a3Label", 1023),
+    ("spt", 5),
+    ("dpt", 5),
+    ("proto", 31),
+    ("duser", 1023),
+    ("duid", 1023),
+    ("destinationDnsDomain", 255),
+    ("fname", 1023),
+    ("filePath", 1023),
+    ("fileHash", 255),
+    ("dproc", 1023),
+    ("dpid", 10),
+    ("act", 63),
+    ("cs1", 4000),
+    ("cs1Label", 1023),
+    ("cs2", 4000),
+    ("cs2Label", 1023),
+    ("cs3", 4000),
+    ("cs3Label", 1023),
+    ("cs4", 4000),
+    ("cs4Label", 1023),
+    ("cs5", 4000),
+    ("cs5Label", 1023),
+    ("cs6", 4000),
+    ("cs6Label", 1023),
+    ("request", 1023),
+    ("msg", 1023),
+    ("reason", 1023),
+    ("outcome", 63),
+];
+
+#[test]
+fn every_cef_key_is_in_the_dictionary_and_every_value_as_long_as_it_may_be() {
+    let mut alert: Value = serde_json::from_str(&judges::alert_of(&"\u{1f512}x=".repeat(2000))).unwrap();
+    alert["ExtendedProperties"]["ActionTaken"] = "y".repeat(200).into();
+    alert["StartTimeUtc"] = "2026-02-03T04:05:06Z".into();
+    let entities = alert["Entities"].as_array_mut().unwrap();
+    entities.push(json!({"Type": "ip", "Address": "2001:db8:1111:2222:3333:4444:5555:6666"}));
+    entities.push(
+        json!({"Type": "network-connection", "SourceAddress": "2001:db8::1", "DestinationAddress": "203.0.113.9",
+        "SourcePort": 65535, "DestinationPort": "443", "Protocol": "p".repeat(100)}),
+    );
+    entities.push(json!({"Type": "dns", "DomainName": "d".repeat(1000)}));
+    let mut longest = 0;
+    for (version, header) in [("0", "none"), ("1", "rfc3164")] {
+        let settings = [("MAX_MESSAGE_BYTES", "1000000"), ("CEF_VERSION", version), ("HEADER", header)];
+        let line = rendered("arcsight", &settings, &alert);
+        let (name, _, pairs) = judges::parse_cef(&line);
+        assert_eq!(name.chars().count(), 512);
+        let class_id = line.split('|').nth(4).unwrap();
+        assert_eq!(class_id.chars().count(), 1023);
+        for (key, value) in &pairs {
+            let known = CEF_KEYS.iter().find(|(known, _)| known == key);
+            let (_, max) = known.unwrap_or_else(|| panic!("{key} is not in the dictionary"));
+            // In CEF:1 an address of either family stands in src and dst.
+            let max = if version == "1" && matches!(key.as_str(), "src" | "dst") { &39 } else { max };
+            assert!(value.chars().count() <= *max, "{key} has {} characters", value.chars().count());
+            longest += usize::from(value.chars().count() == *max);
+        }
+        assert_eq!(pairs["proto"].chars().count(), 31);
+        assert_eq!(pairs["act"].chars().count(), 63);
+        assert_eq!(pairs["destinationDnsDomain"].chars().count(), 255);
+        assert_eq!(pairs["msg"].chars().count(), 1023);
+    }
+    assert!(longest > 20, "only {longest} values are as long as they may be");
+}
+
+#[test]
+fn every_leef_key_is_ibms_or_ours() {
+    let mut alert: Value = serde_json::from_str(&judges::alert_of("a^b\tc|d=e")).unwrap();
+    alert["Entities"].as_array_mut().unwrap().push(json!({"Type": "network-connection", "SourceAddress": "192.0.2.1",
+        "DestinationAddress": "2001:db8::1", "SourcePort": "1", "DestinationPort": 2, "Protocol": "TCP"}));
+    const IBM: [&str; 11] =
+        ["cat", "devTime", "sev", "src", "dst", "srcPort", "dstPort", "proto", "usrName", "resource", "url"];
+    const OURS: [&str; 12] = [
+        "alertId",
+        "eventId",
+        "alertName",
+        "azureResourceId",
+        "alertStatus",
+        "mitreTechniques",
+        "fileName",
+        "fileHash",
+        "processName",
+        "commandLine",
+        "desc",
+        "recordId",
+    ];
+    for (settings, delimiter) in [
+        (vec![("HEADER", "none")], '^'),
+        (vec![("HEADER", "none"), ("LEEF_VERSION", "1.0")], '\t'),
+        (vec![("HEADER", "none"), ("DELIMITER", "x7E")], '~'),
+    ] {
+        let line = rendered("qradar", &settings, &alert);
+        let (header, pairs) = judges::parse_leef(&line, delimiter);
+        assert_eq!(header[4], "a^b c/d=e");
+        assert!(pairs.keys().all(|key| IBM.contains(key) || OURS.contains(key)), "{pairs:?}");
+        assert!(IBM.iter().all(|key| pairs.contains_key(key)), "{pairs:?}");
+        assert_eq!(pairs["dst"], "2001:db8::1");
+        let inside = if delimiter == '^' { "a b c|d=e" } else { "a^b c|d=e" };
+        assert_eq!(pairs["resource"], inside);
     }
 }
