@@ -91,3 +91,34 @@ pub struct RenderError(pub String);
 pub fn kind(name: &str) -> Option<&'static Kind> {
     CATALOG.iter().find(|kind| kind.name == name)
 }
+
+#[cfg(test)]
+pub(crate) mod opened {
+    //! Destinations that speak syslog, opened for their unit tests.
+
+    use super::{Destination, Kind, SettingsError};
+    use crate::event::Event;
+    use crate::settings::{Section, Values};
+
+    /// Opens the kind with these settings; without an `ADDRESS` among them it is a TLS one.
+    pub(crate) fn open(kind: &Kind, settings: &[(&str, &str)]) -> Result<Box<dyn Destination>, SettingsError> {
+        // Of settings with one name the first counts.
+        let settings = settings.iter().chain(&[("ADDRESS", "tls://collector.example")]);
+        let values = Values::new(settings.map(|(key, value)| (format!("X__{key}"), (*value).to_owned())));
+        (kind.open)(&Section::new("x", kind.settings.to_vec(), &values))
+    }
+
+    /// What the kind makes of the event.
+    pub(crate) fn rendered(kind: &Kind, settings: &[(&str, &str)], event: &Event<'_>) -> String {
+        let mut out = Vec::new();
+        open(kind, settings).unwrap().render(event, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    /// Holds that a README names these keys in this order.
+    pub(crate) fn assert_tells_order(readme: &str, order: &[&str]) {
+        let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        let order = order.iter().map(|key| format!("`{}`", key.to_lowercase())).collect::<Vec<_>>().join(", ");
+        assert!(readme.contains(&order), "{order}");
+    }
+}

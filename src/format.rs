@@ -6,6 +6,7 @@ pub mod cloudevents;
 pub mod graph;
 pub mod json;
 pub mod leef;
+pub mod line;
 pub mod severity;
 pub mod shrink;
 pub mod standard_webhooks;

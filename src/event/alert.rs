@@ -1,6 +1,7 @@
 //! A security alert, in whichever shape it came.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use jiff::Timestamp;
@@ -202,13 +203,9 @@ impl<'a> Alert<'a> {
                 })
                 .collect();
         }
-        let mut techniques = Vec::new();
-        for technique in found {
-            if is_technique(&technique) && !techniques.contains(&technique) {
-                techniques.push(technique);
-            }
-        }
-        techniques
+        let mut seen = BTreeSet::new();
+        found.retain(|technique| is_technique(technique) && seen.insert(technique.clone()));
+        found
     }
 
     /// The steps to take, one text each, without line breaks; links as `text: address`. Understands every form that the sources
@@ -222,17 +219,7 @@ impl<'a> Alert<'a> {
     /// its JSON text. Absent where blank.
     #[must_use]
     pub fn extended_property(&self, key: &str) -> Option<Cow<'a, str>> {
-        let same = |one: &str| {
-            let letters = |text: &str| {
-                text.bytes().filter(|byte| *byte != b' ').map(|byte| byte.to_ascii_lowercase()).collect::<Vec<_>>()
-            };
-            letters(one) == letters(key)
-        };
-        let (_, raw) = self.properties().into_iter().rfind(|(name, _)| same(name))?;
-        match raw.get().as_bytes() {
-            [b'{' | b'[', ..] => Some(Cow::Borrowed(raw.get())),
-            _ => json::scalar(raw),
-        }
+        property_in(&self.properties(), key)
     }
 
     /// The extended properties in order, keys as written, values as JSON tokens; empty where there are none.
@@ -301,19 +288,28 @@ impl<'a> Alert<'a> {
         (!types.is_empty()).then(|| format!("{provider}/{}", types.join("/")))
     }
 
-    /// The description with its `%{Key}` placeholders filled from the extended properties; unknown ones stay.
+    /// The description with its `%{Key}` placeholders filled from the extended properties; unknown ones stay, as do those after the
+    /// first 100 and values that would make the whole more than 64 KiB longer.
     #[must_use]
     pub fn description_filled(&self) -> Option<Cow<'_, str>> {
+        const PLACEHOLDERS: usize = 100;
         let text = self.description.as_deref()?;
         let mut filled = String::new();
         let mut rest = text;
-        while let Some(start) = rest.find("%{") {
+        let mut allowance = 65_536_usize;
+        let mut properties = None;
+        for _ in 0..PLACEHOLDERS {
+            let Some(start) = rest.find("%{") else { break };
             let Some(length) = rest[start..].find('}') else { break };
             let (before, from) = rest.split_at(start);
             let (placeholder, after) = from.split_at(length + 1);
             filled.push_str(before);
-            match self.extended_property(&placeholder[2..length]) {
-                Some(value) => filled.push_str(&value),
+            let value = property_in(properties.get_or_insert_with(|| self.properties()), &placeholder[2..length]);
+            match value.and_then(|value| Some((allowance.checked_sub(value.len())?, value))) {
+                Some((left, value)) => {
+                    allowance = left;
+                    filled.push_str(&value);
+                }
                 None => filled.push_str(placeholder),
             }
             rest = after;
@@ -341,6 +337,19 @@ impl<'a> Alert<'a> {
         let name = name.to_ascii_lowercase();
         let name = name.strip_prefix("simulated_").unwrap_or(&name);
         name.contains("outgoing") || name.starts_with("network_communicationwithc2") || name.starts_with("azuredns_")
+    }
+}
+
+/// The last property of that name, without regard to case and spaces, as text.
+fn property_in<'a>(properties: &[(Cow<'a, str>, &'a RawValue)], key: &str) -> Option<Cow<'a, str>> {
+    let letters = |text: &str| {
+        text.bytes().filter(|byte| *byte != b' ').map(|byte| byte.to_ascii_lowercase()).collect::<Vec<_>>()
+    };
+    let key = letters(key);
+    let (_, raw) = properties.iter().rfind(|(name, _)| letters(name) == key)?;
+    match raw.get().as_bytes() {
+        [b'{' | b'[', ..] => Some(Cow::Borrowed(raw.get())),
+        _ => json::scalar(raw),
     }
 }
 

@@ -37,13 +37,15 @@ impl Entities {
             _ => return Self::default(),
         };
         let mut definitions = BTreeMap::new();
-        list.iter().for_each(|element| define(element, &mut definitions));
+        list.iter().for_each(|element| {
+            define(element, &mut definitions);
+        });
         let mut resolver = Resolver { definitions, allowance: 65_536 + 4 * text.len(), open: Vec::new() };
         let resolved = list.iter().filter_map(|element| {
             let definition = match reference(element) {
                 Some(id) => {
-                    let target = *resolver.definitions.get(id)?;
-                    if list.iter().any(|other| std::ptr::eq(other, target)) {
+                    let target = resolver.definitions.get(id)?.value;
+                    if list.as_ptr_range().contains(&std::ptr::from_ref(target)) {
                         return None;
                     }
                     target
@@ -64,22 +66,33 @@ fn reference(value: &Value) -> Option<&str> {
     value.get("$ref")?.as_str()
 }
 
-/// Collects every object with an `$id`, in document order, wherever it is.
-fn define<'v>(value: &'v Value, definitions: &mut BTreeMap<&'v str, &'v Value>) {
+/// What an id stands for.
+struct Definition<'v> {
+    value: &'v Value,
+    /// About how many bytes of JSON it takes.
+    size: usize,
+}
+
+/// Collects every object with an `$id`, in document order, wherever it is; returns about how many bytes of JSON the value takes.
+fn define<'v>(value: &'v Value, definitions: &mut BTreeMap<&'v str, Definition<'v>>) -> usize {
     match value {
         Value::Object(members) => {
-            if let Some(id) = members.get("$id").and_then(Value::as_str) {
-                definitions.entry(id).or_insert(value);
-            }
-            members.values().for_each(|member| define(member, definitions));
+            let id = members.get("$id").and_then(Value::as_str).filter(|id| !definitions.contains_key(id));
+            // Before its members, since the first definition counts; its size is known after them.
+            definitions.extend(id.map(|id| (id, Definition { value, size: 0 })));
+            let inside = members.iter().map(|(key, member)| key.len() + 4 + define(member, definitions));
+            let size = inside.sum::<usize>() + 2;
+            definitions.extend(id.map(|id| (id, Definition { value, size })));
+            size
         }
-        Value::Array(items) => items.iter().for_each(|item| define(item, definitions)),
-        _ => {}
+        Value::Array(items) => items.iter().map(|item| define(item, definitions) + 1).sum::<usize>() + 2,
+        Value::String(text) => text.len() + 2,
+        _ => 5,
     }
 }
 
 struct Resolver<'v> {
-    definitions: BTreeMap<&'v str, &'v Value>,
+    definitions: BTreeMap<&'v str, Definition<'v>>,
     /// How many more bytes references may add.
     allowance: usize,
     /// The ids of the definitions being resolved, outermost first.
@@ -108,24 +121,14 @@ impl<'v> Resolver<'v> {
 
     /// The definition of that id, if it may be followed; it is open then.
     fn enter(&mut self, id: &'v str) -> Option<&'v Value> {
-        let target = *self.definitions.get(id)?;
+        let &Definition { value: target, size } = self.definitions.get(id)?;
         if self.open.contains(&id) || self.open.len() > MAX_STEPS {
             return None;
         }
         // What the definition itself adds; references in it are counted when they are followed.
-        self.allowance = self.allowance.checked_sub(size(target))?;
+        self.allowance = self.allowance.checked_sub(size)?;
         self.open.push(id);
         Some(target)
-    }
-}
-
-/// About how many bytes of JSON a value takes.
-fn size(value: &Value) -> usize {
-    match value {
-        Value::Object(members) => members.iter().map(|(key, member)| key.len() + 4 + size(member)).sum::<usize>() + 2,
-        Value::Array(items) => items.iter().map(|item| size(item) + 1).sum::<usize>() + 2,
-        Value::String(text) => text.len() + 2,
-        _ => 5,
     }
 }
 

@@ -5,6 +5,7 @@
 //! step, so cycles cannot loop.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -112,6 +113,8 @@ pub(super) struct Piece<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Evidence<'a> {
     pieces: Vec<Piece<'a>>,
+    /// Places of the pieces with an id, sorted by it; made when the first reference is followed.
+    by_id: OnceCell<Vec<usize>>,
 }
 
 impl<'a> Evidence<'a> {
@@ -121,7 +124,7 @@ impl<'a> Evidence<'a> {
         let seed = Item { pieces: &mut pieces, kind: Kind::Other };
         // A fault cannot happen in a decoded record but for nesting beyond serde's bound.
         let _ = seed.deserialize(&mut serde_json::Deserializer::from_str(list));
-        Self { pieces }
+        Self { pieces, by_id: OnceCell::new() }
     }
 
     /// Reads the states of an alert of Graph's retired shape.
@@ -133,7 +136,7 @@ impl<'a> Evidence<'a> {
                 let _ = seed.deserialize(&mut serde_json::Deserializer::from_str(list.get()));
             }
         }
-        Self { pieces }
+        Self { pieces, by_id: OnceCell::new() }
     }
 
     /// The entities of one kind, in order.
@@ -145,9 +148,22 @@ impl<'a> Evidence<'a> {
     pub(super) fn follow(&self, link: &Link<'a>) -> Option<&Piece<'a>> {
         match link {
             Link::Here(at) => self.pieces.get(*at),
-            Link::Reference(id) => self.pieces.iter().find(|piece| piece.id.as_ref() == Some(id)),
+            Link::Reference(id) => self.find(id),
             Link::None | Link::Text(_) | Link::List(_) => None,
         }
+    }
+
+    /// The first piece with that id. Sorted, so that ten thousand references to ten thousand pieces stay cheap.
+    fn find(&self, id: &str) -> Option<&Piece<'a>> {
+        let id_at = |at: &usize| self.pieces[*at].id.as_deref();
+        let by_id = self.by_id.get_or_init(|| {
+            let mut places: Vec<usize> = (0..self.pieces.len()).filter(|at| id_at(at).is_some()).collect();
+            // Stable: of pieces with one id the first stays first.
+            places.sort_by_key(id_at);
+            places
+        });
+        let at = by_id.get(by_id.partition_point(|at| id_at(at) < Some(id)))?;
+        (id_at(at) == Some(id)).then(|| &self.pieces[*at])
     }
 }
 

@@ -1,6 +1,7 @@
 //! What line formats and indexes want to know of an alert's entities.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::evidence::{Evidence, Kind, Link, Piece};
@@ -77,20 +78,20 @@ impl<'a> Facts<'a> {
             Link::Text(text) => address(text),
             _ => evidence.follow(link).and_then(|piece| piece.address.as_ref()).and_then(address),
         };
-        let mut victims = Vec::new();
+        let mut victims = BTreeSet::new();
         if let Some(connection) = evidence.of_kind(Kind::Connection).next() {
             self.source_ip = ends(&connection.source);
             self.destination_ip = ends(&connection.destination);
             self.source_port = connection.source_port.as_ref().and_then(|text| text.trim().parse().ok());
             self.destination_port = connection.destination_port.as_ref().and_then(|text| text.trim().parse().ok());
             self.protocol = connection.protocol.clone();
-            victims.push(if outbound { self.source_ip.clone() } else { self.destination_ip.clone() });
+            victims.extend(if outbound { self.source_ip.clone() } else { self.destination_ip.clone() });
         }
         // The host that asked is the one attacked.
-        victims.extend(evidence.of_kind(Kind::Dns).map(|dns| ends(&dns.host_address)));
+        victims.extend(evidence.of_kind(Kind::Dns).filter_map(|dns| ends(&dns.host_address)));
         for piece in evidence.of_kind(Kind::Ip) {
             let Some(address) = piece.address.as_ref().and_then(address) else { continue };
-            if victims.iter().flatten().any(|victim| *victim == address) {
+            if victims.contains(&address) {
                 continue;
             }
             let slot = if outbound || piece.is_destination { &mut self.destination_ip } else { &mut self.source_ip };
@@ -100,12 +101,12 @@ impl<'a> Facts<'a> {
 
     /// The process of interest is the first that is nobody's parent, best with a command line.
     fn take_process_and_file(&mut self, evidence: &Evidence<'a>) {
-        let is_parent = |piece: &Piece<'a>| {
-            evidence
-                .of_kind(Kind::Process)
-                .filter_map(|child| evidence.follow(&child.parent))
-                .any(|parent| std::ptr::eq(parent, piece))
-        };
+        let parents: BTreeSet<*const Piece<'a>> = evidence
+            .of_kind(Kind::Process)
+            .filter_map(|child| evidence.follow(&child.parent))
+            .map(std::ptr::from_ref)
+            .collect();
+        let is_parent = |piece: &Piece<'a>| parents.contains(&std::ptr::from_ref(piece));
         let mut found: Option<&Piece<'a>> = None;
         for piece in evidence.of_kind(Kind::Process) {
             let worth = |piece: &Piece<'a>| (!is_parent(piece), piece.command_line.is_some());
@@ -163,13 +164,25 @@ fn user<'a>(account: &Piece<'a>) -> Option<Cow<'a, str>> {
     })
 }
 
-/// A text that is an IP address; `0.0.0.0` and `::` are none, nor is `00.00.00.00` of the sample alerts.
+/// The IP address in a text; `0.0.0.0` and `::` are none, nor is `00.00.00.00` of the sample alerts.
 fn address<'a>(text: &Cow<'a, str>) -> Option<Cow<'a, str>> {
-    let parsed: IpAddr = text.trim().parse().ok()?;
+    let parsed: IpAddr = without_port(text).parse().ok()?;
     (!parsed.is_unspecified()).then(|| match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
-        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+        Cow::Borrowed(text) => Cow::Borrowed(without_port(text)),
+        Cow::Owned(text) => Cow::Owned(without_port(text).to_owned()),
     })
+}
+
+/// What may be the address in `address`, `IPv4:port`, `[address]` and `[address]:port`.
+fn without_port(text: &str) -> &str {
+    let text = text.trim();
+    if let Some((address, _)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return address;
+    }
+    match text.split_once(':') {
+        Some((address, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => address,
+        _ => text,
+    }
 }
 
 /// A process id in decimal, or in hexadecimal after `0x`.

@@ -2,7 +2,24 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
+
 use crate::event::{Alert, Event, Status};
+
+/// Times that the sources mean: 1970 to 2099. .NET writes the years 1 and 9999 for "not set", and a receiver would file the event there.
+const PLAUSIBLE_SECONDS: std::ops::Range<i64> = 0..4_102_444_800;
+
+/// Whether a source means that time.
+#[must_use]
+pub fn is_plausible(time: &Timestamp) -> bool {
+    PLAUSIBLE_SECONDS.contains(&time.as_second())
+}
+
+/// When the event happened, for receivers that file by it: its own time where that is plausible, else when it was first seen.
+#[must_use]
+pub fn time(event: &Event<'_>) -> Timestamp {
+    event.time.filter(is_plausible).unwrap_or(event.seen)
+}
 
 /// The alert's intents as it names them (`InitialAccess`), whether they came as one word, a comma list or a JSON list.
 pub fn intents<'e>(alert: &'e Alert<'_>) -> impl Iterator<Item = &'e str> {

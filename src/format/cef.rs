@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
+use super::line::Draft;
 use super::text::{self, Room, push_number};
 
 /// Which version the header claims.
@@ -85,6 +86,8 @@ pub mod key {
     pub const FILE_HASH: Text = Text("fileHash", 255);
     /// Process name.
     pub const DPROC: Text = Text("dproc", 1023);
+    /// What was done about it.
+    pub const ACT: Text = Text("act", 63);
     /// Process id.
     pub const DPID: Integer = Integer("dpid");
     /// Custom strings, each with its label.
@@ -129,28 +132,25 @@ pub struct Extension<'o> {
     out: &'o mut Vec<u8>,
     start: usize,
     version: Version,
-    /// Keys that are left out.
-    omitted: &'static [&'static str],
-    /// Longest text, in escaped bytes.
-    share: usize,
+    draft: Draft,
 }
 
 impl<'o> Extension<'o> {
-    /// Starts an extension at the end of `out`, without these keys, with no text longer than `share` bytes when escaped.
-    pub fn new(out: &'o mut Vec<u8>, version: Version, omitted: &'static [&'static str], share: usize) -> Self {
-        Self { start: out.len(), out, version, omitted, share }
+    /// Starts an extension at the end of `out`, which says as much as the draft allows.
+    pub fn new(out: &'o mut Vec<u8>, version: Version, draft: Draft) -> Self {
+        Self { start: out.len(), out, version, draft }
     }
 
     /// Appends a text; nothing when it is empty.
     pub fn text(&mut self, Text(key, max): Text, value: &str) {
-        let room = Room { chars: max, bytes: self.share };
+        let room = Room { chars: max, bytes: self.draft.share };
         self.text_within(key, value, room);
     }
 
-    /// Appends a text that may take so many bytes with its key; nothing when that leaves no room worth taking.
-    pub fn text_in_bytes(&mut self, Text(key, max): Text, value: &str, bytes: usize) {
+    /// Appends a text in what room the line has left; nothing when that is not worth taking.
+    pub fn text_in_rest(&mut self, Text(key, max): Text, value: &str) {
         const WORTH_IT: usize = 16;
-        let left = bytes.saturating_sub(key.len() + 2);
+        let left = self.draft.end.saturating_sub(self.out.len() + key.len() + 2);
         if left >= WORTH_IT {
             self.text_within(key, value, Room { chars: max, bytes: left });
         }
@@ -158,7 +158,7 @@ impl<'o> Extension<'o> {
 
     /// Appends a text with a label.
     pub fn labelled(&mut self, Text(key, max): Text, label: &'static str, value: &str) {
-        let room = Room { chars: max, bytes: self.share };
+        let room = Room { chars: max, bytes: self.draft.share };
         if self.text_within(key, value, room) {
             self.out.push(b' ');
             self.out.extend_from_slice(key.as_bytes());
@@ -186,7 +186,7 @@ impl<'o> Extension<'o> {
     pub fn address(&mut self, Address { key, v6, label }: Address, value: &str) {
         match (value.trim().parse::<IpAddr>().map(|address| address.to_canonical()), self.version) {
             (Ok(address @ IpAddr::V6(_)), Version::Zero) => {
-                if !self.omitted.contains(&key) {
+                if !self.draft.omitted.contains(&key) {
                     self.labelled(v6, label, &address.to_string());
                 }
             }
@@ -207,7 +207,7 @@ impl<'o> Extension<'o> {
     }
 
     fn open(&mut self, key: &'static str) -> bool {
-        if self.omitted.contains(&key) {
+        if self.draft.omitted.contains(&key) {
             return false;
         }
         if self.out.len() > self.start {
@@ -247,7 +247,7 @@ mod tests {
 
     fn extension(version: Version, write: impl FnOnce(&mut Extension<'_>)) -> String {
         let mut out = Vec::new();
-        write(&mut Extension::new(&mut out, version, &["cat"], usize::MAX));
+        write(&mut Extension::new(&mut out, version, Draft { omitted: &["cat"], ..Draft::WHOLE }));
         String::from_utf8(out).unwrap()
     }
 

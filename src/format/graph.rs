@@ -53,7 +53,7 @@ fn write_alert(event: &Event<'_>, alert: &Alert<'_>, out: &mut Vec<u8>) {
     object.optional("lastActivityDateTime", alert.end_time.map(|time| time.to_string()).as_deref());
     object.texts::<&str>("systemTags", &[]);
     object.json("comments", "[]");
-    evidence::write(alert.entities(), created.as_deref(), object.member("evidence"));
+    evidence::write(alert, created.as_deref(), object.member("evidence"));
     object.group("additionalData", |more| additional_data(alert, &event_id, more));
     object.close();
 }

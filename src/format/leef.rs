@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
+use super::line::Draft;
 use super::text::{self, Room, push_number};
 
 /// Longest EventID, in characters.
@@ -84,28 +85,25 @@ pub struct Attributes<'o> {
     out: &'o mut Vec<u8>,
     start: usize,
     delimiter: u8,
-    /// Keys that are left out.
-    omitted: &'static [&'static str],
-    /// Longest text, in bytes.
-    share: usize,
+    draft: Draft,
 }
 
 impl<'o> Attributes<'o> {
-    /// Starts the pairs at the end of `out`, without these keys, with no text longer than `share` bytes.
-    pub fn new(out: &'o mut Vec<u8>, version: Version, omitted: &'static [&'static str], share: usize) -> Self {
-        Self { start: out.len(), out, delimiter: version.delimiter(), omitted, share }
+    /// Starts the pairs at the end of `out`, which say as much as the draft allows.
+    pub fn new(out: &'o mut Vec<u8>, version: Version, draft: Draft) -> Self {
+        Self { start: out.len(), out, delimiter: version.delimiter(), draft }
     }
 
     /// Appends a text of at most so many characters; nothing when it is empty.
     pub fn text(&mut self, key: &'static str, value: &str, max_chars: usize) {
-        let room = Room { chars: max_chars, bytes: self.share };
+        let room = Room { chars: max_chars, bytes: self.draft.share };
         self.text_within(key, value, room);
     }
 
-    /// Appends a text that may take so many bytes with its key; nothing when that leaves no room worth taking.
-    pub fn text_in_bytes(&mut self, key: &'static str, value: &str, bytes: usize) {
+    /// Appends a text in what room the line has left; nothing when that is not worth taking.
+    pub fn text_in_rest(&mut self, key: &'static str, value: &str) {
         const WORTH_IT: usize = 16;
-        let left = bytes.saturating_sub(key.len() + 2);
+        let left = self.draft.end.saturating_sub(self.out.len() + key.len() + 2);
         if left >= WORTH_IT {
             self.text_within(key, value, Room::bytes(left));
         }
@@ -142,7 +140,7 @@ impl<'o> Attributes<'o> {
     }
 
     fn open(&mut self, key: &'static str) -> bool {
-        if self.omitted.contains(&key) {
+        if self.draft.omitted.contains(&key) {
             return false;
         }
         if self.out.len() > self.start {
@@ -168,7 +166,7 @@ mod tests {
 
     fn attributes(version: Version, write: impl FnOnce(&mut Attributes<'_>)) -> String {
         let mut out = Vec::new();
-        write(&mut Attributes::new(&mut out, version, &["cat"], usize::MAX));
+        write(&mut Attributes::new(&mut out, version, Draft { omitted: &["cat"], ..Draft::WHOLE }));
         String::from_utf8(out).unwrap()
     }
 

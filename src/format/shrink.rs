@@ -1,6 +1,7 @@
 //! Makes a JSON record smaller by meaning: white space goes first, then whole members in a fixed order, then everything but a
 //! summary. What comes out is always one JSON object on one line; JSON is never cut.
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use serde::Deserialize;
@@ -110,6 +111,8 @@ struct Member<'a> {
     quoted: String,
     name: String,
     value: Value<'a>,
+    /// Whether it is to be dropped.
+    goes: bool,
 }
 
 enum Value<'a> {
@@ -135,7 +138,7 @@ impl<'a> Tree<'a> {
         let Pairs(pairs) = serde_json::from_str(json).ok()?;
         let member = |(name, value): (String, &'a RawValue)| {
             let quoted = serde_json::to_string(&name).ok()?;
-            Some(Member { quoted, name, value: Value::Raw(value.get()) })
+            Some(Member { quoted, name, value: Value::Raw(value.get()), goes: false })
         };
         Some(Self { members: pairs.into_iter().map(member).collect::<Option<_>>()? })
     }
@@ -163,55 +166,58 @@ impl<'a> Tree<'a> {
 
     /// Drops members until the rest fits or only [`KEPT`] are left; returns their names.
     fn shrink(&mut self, max: usize) -> Vec<String> {
-        let mut candidates = self.candidates();
-        candidates.sort_by_key(|candidate| (candidate.rank, std::cmp::Reverse(candidate.size)));
         let mut size = self.size();
-        let mut going = Vec::new();
-        for candidate in candidates {
+        let leaves = self.leaves().into_iter();
+        let mut candidates: Vec<_> =
+            leaves.filter_map(|member| Some((member.rank()?, Reverse(member.size()), member))).collect();
+        candidates.sort_by_key(|&(rank, size, _)| (rank, size));
+        let mut dropped = Vec::new();
+        for (_, Reverse(bytes), member) in candidates {
             if size <= max {
                 break;
             }
             // Without its comma, which an only member does not have.
-            size -= candidate.size;
-            going.push(candidate);
+            size -= bytes;
+            member.goes = true;
+            dropped.push(member.name.clone());
         }
-        let dropped = going.iter().map(|candidate| candidate.name.clone()).collect();
-        let mut places: Vec<Place> = going.into_iter().map(|candidate| candidate.place).collect();
-        // From the back, so that the places of the others stay right; inner places before their outer one.
-        places.sort_by(|a, b| b.cmp(a));
-        for place in places {
-            self.remove(place);
-        }
+        self.sweep();
         dropped
     }
 
-    fn candidates(&self) -> Vec<Candidate> {
-        let mut candidates = Vec::new();
-        for (outer, member) in self.members.iter().enumerate() {
-            if let Value::Tree(inner) = &member.value {
-                for (index, member) in inner.members.iter().enumerate() {
-                    candidates.extend(Candidate::new(member, (outer, Some(index))));
-                }
-            } else {
-                candidates.extend(Candidate::new(member, (outer, None)));
+    /// The members that stand by themselves.
+    fn leaves(&mut self) -> Vec<&mut Member<'a>> {
+        let mut leaves = Vec::new();
+        for member in &mut self.members {
+            match member {
+                Member { value: Value::Tree(inner), .. } => leaves.extend(&mut inner.members),
+                leaf => leaves.push(leaf),
             }
         }
-        candidates
+        leaves
     }
 
-    fn remove(&mut self, (outer, inner): Place) {
-        match (inner, &mut self.members[outer].value) {
-            (Some(index), Value::Tree(tree)) => {
-                tree.members.remove(index);
+    /// Takes out the members that go, all at once: a record may have a hundred thousand.
+    fn sweep(&mut self) {
+        self.members.retain_mut(|member| {
+            if let Value::Tree(inner) = &mut member.value {
+                inner.sweep();
             }
-            _ => {
-                self.members.remove(outer);
-            }
-        }
+            !member.goes
+        });
     }
 }
 
 impl Member<'_> {
+    /// When it goes, counted from 0; `None` for one that stays.
+    fn rank(&self) -> Option<usize> {
+        let is = |name: &&str| self.name.eq_ignore_ascii_case(name);
+        if KEPT.iter().any(is) {
+            return None;
+        }
+        Some(DROP_ORDER.iter().position(is).unwrap_or(DROP_ORDER.len()))
+    }
+
     fn size(&self) -> usize {
         self.quoted.len()
             + 1
@@ -219,28 +225,6 @@ impl Member<'_> {
                 Value::Raw(raw) => raw.len(),
                 Value::Tree(tree) => tree.size(),
             }
-    }
-}
-
-/// Index of the member, and within it for a member of `properties`.
-type Place = (usize, Option<usize>);
-
-/// A member that may go.
-struct Candidate {
-    place: Place,
-    name: String,
-    rank: usize,
-    size: usize,
-}
-
-impl Candidate {
-    fn new(member: &Member<'_>, place: Place) -> Option<Self> {
-        let is = |name: &&str| member.name.eq_ignore_ascii_case(name);
-        if KEPT.iter().any(is) {
-            return None;
-        }
-        let rank = DROP_ORDER.iter().position(is).unwrap_or(DROP_ORDER.len());
-        Some(Self { place, name: member.name.clone(), rank, size: member.size() })
     }
 }
 

@@ -24,7 +24,7 @@ fn secrets(kind: &Kind) -> Vec<&'static str> {
 }
 
 /// The kind, opened with its rehearsal settings and these.
-fn open(kind: &Kind, more: &[(&str, &str)]) -> Instance {
+pub(crate) fn open(kind: &Kind, more: &[(&str, &str)]) -> Instance {
     let pairs = kind.rehearsal.settings.iter().chain(more).filter(|(_, value)| *value != "{ca}").map(|(key, value)| {
         let value = value
             .replace("{http}", "http://127.0.0.1:1")
@@ -40,7 +40,7 @@ fn open(kind: &Kind, more: &[(&str, &str)]) -> Instance {
 }
 
 /// Variants of a kind that render differently.
-fn variants(kind: &Kind) -> Vec<Instance> {
+pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
     let options: &[&[(&str, &str)]] = match kind.name {
         "webhook" => &[&[("BODY", "raw")], &[("BODY", "graph")], &[("BODY", "cloudevents")]],
         "syslog" => {
@@ -124,7 +124,7 @@ fn hostile() -> Vec<(String, Vec<u8>)> {
 }
 
 /// Runs `check` on every event of every input.
-fn for_each_event(mut check: impl FnMut(&str, &Event<'_>)) {
+pub(crate) fn for_each_event(mut check: impl FnMut(&str, &Event<'_>)) {
     let seen: Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
     for (name, body) in inputs() {
         let texts = Texts::default();
@@ -134,7 +134,7 @@ fn for_each_event(mut check: impl FnMut(&str, &Event<'_>)) {
     }
 }
 
-fn render(destination: &dyn Destination, event: &Event<'_>) -> Vec<u8> {
+pub(crate) fn render(destination: &dyn Destination, event: &Event<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     destination.render(event, &mut out).unwrap_or_else(|error| panic!("{error}"));
     out

@@ -17,14 +17,14 @@ use serde_json::{Value, json};
 use crate::support;
 
 /// A destination with settings, and how long its messages may be.
-struct Way {
+pub(crate) struct Way {
     destination: Box<dyn Destination>,
     speaks: Speech,
     max: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Speech {
+pub(crate) enum Speech {
     /// CEF alone.
     Cef,
     /// LEEF alone.
@@ -40,7 +40,7 @@ fn long_host() -> String {
     "h".repeat(255)
 }
 
-fn ways() -> Vec<Way> {
+pub(crate) fn ways() -> Vec<Way> {
     let way = |name: &str, settings: &[(&str, &str)], speaks, max| {
         let kind = kind(name).unwrap();
         let address = [("ADDRESS", "tls://collector.example")];
@@ -121,7 +121,7 @@ fn assert_says(said: &str, meant: &str) {
 }
 
 /// LEEF from IBM's description: header fields between pipes, then pairs between delimiters, split at the first `=`.
-fn parse_leef(line: &str, delimiter: char) -> (Vec<&str>, BTreeMap<&str, &str>) {
+pub(crate) fn parse_leef(line: &str, delimiter: char) -> (Vec<&str>, BTreeMap<&str, &str>) {
     let (fields, named) = match line.split('|').next() {
         Some("LEEF:1.0") => (6, None),
         Some("LEEF:2.0") => (7, line.split('|').nth(5)),
@@ -188,7 +188,7 @@ fn check_cef(name: &str, severity: &str, extension: &BTreeMap<String, String>, e
 }
 
 /// A CEF reader of our own, for inputs by the thousand; `cefp` judges the fixtures.
-fn parse_cef(line: &str) -> (String, String, BTreeMap<String, String>) {
+pub(crate) fn parse_cef(line: &str) -> (String, String, BTreeMap<String, String>) {
     let (mut fields, mut field, mut chars) = (Vec::new(), String::new(), line.chars());
     while fields.len() < 7 {
         match chars.next().expect("seven pipes") {
@@ -224,7 +224,7 @@ fn parse_cef(line: &str) -> (String, String, BTreeMap<String, String>) {
 /// What the crate `syslog_rfc5424` reads: the structured data's values, and the message.
 fn check_syslog(line: &str, speaks: Speech, event: &Event<'_>) {
     let message = syslog_rfc5424::parse_message(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
-    assert_eq!(message.timestamp, Some(event.when().as_second().max(0)));
+    assert_eq!(message.timestamp, Some(defender_relay::format::alert::time(event).as_second()));
     if speaks == Speech::SyslogCef {
         let (name, severity, extension) = parse_cef(message.msg.trim_start());
         return check_cef(&name, &severity, &extension, event);
@@ -242,7 +242,8 @@ fn check_syslog(line: &str, speaks: Speech, event: &Event<'_>) {
     }
 }
 
-fn check(way: &Way, event: &Event<'_>) {
+/// Renders, and reads back what was rendered.
+pub(crate) fn check(way: &Way, event: &Event<'_>) {
     let line = rendered(way, event);
     match way.speaks {
         Speech::Cef => {
@@ -255,7 +256,7 @@ fn check(way: &Way, event: &Event<'_>) {
 }
 
 /// An alert whose every text is `text`.
-fn alert_of(text: &str) -> String {
+pub(crate) fn alert_of(text: &str) -> String {
     json!({
         "VendorName": "Microsoft", "SystemAlertId": text, "AlertType": text, "AlertDisplayName": text, "Description": text,
         "Severity": "High", "Status": text, "Intent": text, "CompromisedEntity": text, "AzureResourceId": text, "AlertUri": text,
@@ -292,6 +293,7 @@ fn hostile() -> Vec<String> {
         "\0\u{1}\u{7f}\u{85}\u{2028}\u{2029}\u{feff}",
         "\u{202e}gnp.exe\u{202c} אבג",
         "cs1=forged cs1Label=forged msg=forged",
+        "x^src=6.6.6.6\tsrc=6.6.6.6|src=6.6.6.6^usrName=forged\tusrName=forged|cat=forged^cat=forged\tdevTime=1234567890123",
         &long,
         &escapes,
         &crabs,
@@ -411,6 +413,42 @@ fn other_peoples_parsers_agree() {
             check_cef(parsed["name"].as_str().unwrap(), parsed["severity"].as_str().unwrap(), &extension, event);
         } else {
             assert!(case["line"].as_str().unwrap().ends_with(parsed["msg"].as_str().unwrap()), "{case}");
+        }
+    }
+}
+
+/// QRadar reads by the patterns of our log source extension: they find what the pairs say, and nothing that a value pretends.
+#[test]
+fn the_log_source_extension_finds_every_pair_and_no_forged_one() {
+    const FIELDS: [(&str, &str); 7] = [
+        ("EventCategory", "cat"),
+        ("DeviceTime", "devTime"),
+        ("SourceIp", "src"),
+        ("SourcePort", "srcPort"),
+        ("DestinationIp", "dst"),
+        ("DestinationPort", "dstPort"),
+        ("UserName", "usrName"),
+    ];
+    let Some(python) = support::need("a python with cefp and syslog-rfc5424-parser (RELAY_JUDGES_PYTHON)", python())
+    else {
+        return;
+    };
+    let (ways, texts, bodies) = (ways(), Texts::default(), bodies());
+    let events: Vec<Event<'_>> = bodies.iter().flat_map(|body| decoded(body, &texts).events).collect();
+    let mut lines = Vec::new();
+    for way in &ways {
+        if let Speech::Leef(delimiter) = way.speaks {
+            lines.extend(events.iter().map(|event| (delimiter, rendered(way, event))));
+        }
+    }
+    let cases: Vec<Value> = lines.iter().map(|(_, line)| json!({"format": "extension", "line": line})).collect();
+    let verdicts = judged(&python, &cases);
+    assert_eq!(verdicts.len(), lines.len());
+    for ((delimiter, line), verdict) in lines.iter().zip(&verdicts) {
+        let (header, pairs) = parse_leef(line, *delimiter);
+        assert_eq!(verdict["ok"]["EventName"], header[4], "{line}");
+        for (field, key) in FIELDS {
+            assert_eq!(verdict["ok"].get(field).and_then(Value::as_str), pairs.get(key).copied(), "{field} of {line}");
         }
     }
 }

@@ -22,5 +22,7 @@ mod packaging;
 mod properties;
 mod route;
 mod support;
+mod syslog_arrival;
 mod syslog_peers;
+mod unseen;
 mod vendor_sim;

@@ -109,3 +109,211 @@ mod decoding {
         }
     }
 }
+
+mod rendering {
+    use defender_relay::destinations::{CATALOG, Kind};
+    use defender_relay::event::Event;
+    use defender_relay::event::decode::{Decoded, Texts, decode};
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+    use serde_json::{Map, Value, json};
+
+    use crate::contract::{open, render, variants};
+    use crate::judges;
+
+    /// What stands where a text, a number, a list or an object is expected.
+    fn anything() -> impl Strategy<Value = Value> {
+        let text = prop_oneof![
+            "\\PC{0,40}".prop_map(Value::from),
+            "[\\x00-\\x7f]{0,60}".prop_map(Value::from),
+            prop::sample::select(vec![
+                "",
+                " ",
+                "<null>",
+                "0x1e99b",
+                "-1",
+                "65536",
+                "true",
+                "0001-01-01T00:00:00Z",
+                "9999-12-31T23:59:59.9999999Z",
+                "2026-02-03T04:05:06.1234567Z",
+                "::ffff:192.0.2.1",
+                "[2001:db8::1]:443",
+                "192.0.2.1:80",
+                "%{a}",
+                "%{Techniques}%{",
+                "T1059.001",
+                "[\"T1059\"]",
+                "{\"a\":",
+                "High",
+                "\u{202e}\u{5d0}",
+                "\u{feff}",
+                "\u{2028}",
+                "/subscriptions/7d3c/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/v",
+            ])
+            .prop_map(Value::from),
+        ];
+        let leaf = prop_oneof![
+            4 => text,
+            1 => any::<i64>().prop_map(Value::from),
+            1 => any::<f64>().prop_map(Value::from),
+            1 => any::<bool>().prop_map(Value::from),
+            1 => Just(Value::Null),
+        ];
+        let key = prop::sample::select(vec![
+            "$id",
+            "$ref",
+            "Type",
+            "Name",
+            "HostName",
+            "Address",
+            "NTDomain",
+            "UPNSuffix",
+            "Sid",
+            "Directory",
+            "FileHashes",
+            "Algorithm",
+            "Value",
+            "ProcessId",
+            "CommandLine",
+            "ImageFile",
+            "ParentProcess",
+            "SourceAddress",
+            "DestinationPort",
+            "Host",
+            "Account",
+            "Location",
+            "a",
+            "Techniques",
+            "ActionTaken",
+            "AzureResourceId",
+            "AadTenantId",
+            "@odata.type",
+        ]);
+        leaf.prop_recursive(4, 48, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::vec((key.clone(), inner.clone()), 0..7)
+                    .prop_map(|members| members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
+                inner.prop_map(|value| Value::from(value.to_string())),
+            ]
+        })
+    }
+
+    fn entity() -> impl Strategy<Value = Value> {
+        let kinds = vec![
+            "ip",
+            "host",
+            "account",
+            "process",
+            "file",
+            "filehash",
+            "network-connection",
+            "dns",
+            "url",
+            "malware",
+            "azure-resource",
+            "K8s-Pod",
+            "container",
+            "registry-value",
+            "blob",
+            "host-logon-session",
+            "",
+            "strange",
+        ];
+        (prop::sample::select(kinds), anything()).prop_map(|(kind, value)| {
+            let mut entity = match value {
+                Value::Object(members) => members,
+                other => Map::from_iter([("Address".to_owned(), other)]),
+            };
+            entity.insert("Type".to_owned(), kind.into());
+            Value::Object(entity)
+        })
+    }
+
+    /// An alert of the flat shape; every member but the two that make it one may be anything.
+    fn alert() -> impl Strategy<Value = Value> {
+        let members = prop::sample::select(vec![
+            "AlertDisplayName",
+            "Description",
+            "Severity",
+            "Status",
+            "Intent",
+            "StartTimeUtc",
+            "EndTimeUtc",
+            "TimeGenerated",
+            "ProcessingEndTime",
+            "CompromisedEntity",
+            "AzureResourceId",
+            "AlertUri",
+            "ExtendedProperties",
+            "RemediationSteps",
+            "Techniques",
+            "ResourceIdentifiers",
+            "ProductName",
+            "IsIncident",
+            "WorkspaceId",
+            "CorrelationKey",
+            "extendedLinks",
+        ]);
+        let members = prop::collection::btree_map(members, anything(), 0..14);
+        let entities = prop_oneof![prop::collection::vec(entity(), 0..5).prop_map(Value::from), anything()];
+        let text = || prop_oneof!["[!-~]{1,60}", "\\PC{1,40}"];
+        (text(), text(), members, entities).prop_map(|(id, alert_type, members, entities)| {
+            let mut alert = json!({"SystemAlertId": id, "AlertType": alert_type, "Entities": entities});
+            members.into_iter().for_each(|(name, value)| alert[name] = value);
+            alert
+        })
+    }
+
+    /// The member of an object, as it is written.
+    fn member<'r>(record: &'r [u8], name: &str) -> Result<&'r str, TestCaseError> {
+        let members: std::collections::BTreeMap<String, &RawValue> =
+            serde_json::from_slice(record).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        members.get(name).map(|value| value.get()).ok_or_else(|| TestCaseError::fail(format!("no {name}")))
+    }
+
+    fn kind(name: &str) -> &'static Kind {
+        defender_relay::destinations::kind(name).unwrap()
+    }
+
+    fn check(event: &Event<'_>) -> Result<(), TestCaseError> {
+        for instance in CATALOG.iter().flat_map(variants) {
+            let record = render(&*instance.outlet.destination, event);
+            // An entity of two bytes becomes an evidence of about 300.
+            prop_assert!(
+                record.len() <= 65_536 + 200 * event.raw.len(),
+                "{}: {} bytes",
+                instance.kind.name,
+                record.len()
+            );
+        }
+        let of = |name, settings: &[(&str, &str)]| render(&*open(kind(name), settings).outlet.destination, event);
+        let (envelope, cloudevent) = (of("splunk", &[]), of("webhook", &[("BODY", "cloudevents")]));
+        prop_assert_eq!(member(&envelope, "event")?, event.raw);
+        prop_assert_eq!(member(&cloudevent, "data")?, event.raw);
+        prop_assert_eq!(of("webhook", &[("BODY", "raw")]), event.raw.as_bytes());
+        let graph = of("webhook", &[("BODY", "graph")]);
+        let graph: Value = serde_json::from_slice(&graph).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert!(graph["evidence"].is_array());
+        for way in &judges::ways() {
+            judges::check(way, event);
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_alert_renders_everywhere_and_reads_back(alert in alert()) {
+            let body = alert.to_string();
+            let (texts, mut decoded) = (Texts::default(), Decoded::default());
+            decode(body.as_bytes(), Timestamp::UNIX_EPOCH, &texts, &mut decoded);
+            prop_assert_eq!(decoded.events.len(), 1);
+            prop_assert_eq!(decoded.events[0].raw, body.as_str());
+            check(&decoded.events[0])?;
+        }
+    }
+}

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test module uses its own share")]
 
 pub(crate) mod handler;
+pub(crate) mod receivers;
 pub(crate) mod sink;
 
 use std::path::{Path, PathBuf};

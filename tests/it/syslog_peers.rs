@@ -1,11 +1,7 @@
 //! Real receivers: rsyslog and syslog-ng as Debian builds them, over TCP, TLS and mutual TLS. What arrives equals what was sent, byte for
 //! byte; and what does not arrive is never called sent.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
 
 use bytes::Bytes;
 use defender_relay::batch::{Records, Span};
@@ -14,132 +10,22 @@ use defender_relay::event::EventId;
 use defender_relay::parcel::{Failure, Parcel, Reply, SyslogParcel};
 use defender_relay::settings::Secret;
 use defender_relay::transport::{Framing, SyslogOptions, SyslogScheme, TlsOptions, Transport};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
-use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use crate::support;
-
-/// How long a receiver may take to come up, or a message to arrive, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// What secures the receiver.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Guard {
-    Nothing,
-    Tls,
-    MutualTls,
-}
-
-/// A certificate and its key, as PEM.
-struct Pair {
-    certificate: String,
-    key: String,
-}
-
-/// An issuer and what it issued.
-struct Certificates {
-    ca: String,
-    server: Pair,
-    client: Pair,
-}
-
-fn certificates() -> Certificates {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params.distinguished_name.push(DnType::CommonName, "test issuer");
-    let key = KeyPair::generate().unwrap();
-    let ca = params.self_signed(&key).unwrap().pem();
-    let issuer = Issuer::new(params, key);
-    let issue = |name: &str| {
-        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().unwrap();
-        Pair { certificate: params.signed_by(&key, &issuer).unwrap().pem(), key: key.serialize_pem() }
-    };
-    Certificates { ca, server: issue("localhost"), client: issue("relay.example") }
-}
-
-/// A receiver that runs as our child, and ends with this value.
-struct Receiver {
-    /// Held for its end: the child dies with it.
-    _child: Child,
-    folder: tempfile::TempDir,
-    port: u16,
-}
-
-impl Receiver {
-    /// The lines of a file that the receiver writes, once there are as many as that.
-    async fn lines(&self, file: &str, count: usize) -> Vec<String> {
-        let path = self.folder.path().join(file);
-        until(&format!("{count} messages in {file}"), || {
-            let text = std::fs::read_to_string(&path).unwrap_or_default();
-            (text.lines().count() >= count && text.ends_with('\n')).then(|| text.lines().map(str::to_owned).collect())
-        })
-        .await
-    }
-}
-
-/// Polls, within a generous bound.
-async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(start.elapsed() < PATIENCE, "no {what}");
-        sleep(Duration::from_millis(20)).await;
-    }
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-async fn start(mut command: Command, folder: tempfile::TempDir, port: u16) -> Receiver {
-    let log = std::fs::File::create(folder.path().join("output")).unwrap();
-    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).kill_on_drop(true);
-    let mut child = command.spawn().unwrap();
-    let start = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-        let output = || std::fs::read_to_string(folder.path().join("output")).unwrap_or_default();
-        assert!(child.try_wait().unwrap().is_none(), "the receiver ended: {}", output());
-        assert!(start.elapsed() < PATIENCE, "the receiver does not listen: {}", output());
-        sleep(Duration::from_millis(20)).await;
-    }
-    Receiver { _child: child, folder, port }
-}
-
-fn write_certificates(folder: &Path, certificates: &Certificates) {
-    std::fs::write(folder.join("ca.pem"), &certificates.ca).unwrap();
-    std::fs::write(folder.join("server.pem"), &certificates.server.certificate).unwrap();
-    std::fs::write(folder.join("server.key"), &certificates.server.key).unwrap();
-}
-
-/// The rsyslogd that `scripts/peers` fetched; an installed one only if it has the TLS driver, which is a package of its own.
-fn rsyslogd() -> Option<PathBuf> {
-    let installed = format!("/usr/lib/{}-linux-gnu/rsyslog/lmnsd_ossl.so", std::env::consts::ARCH);
-    let has_tls = |program: &PathBuf| program.starts_with(support::root()) || Path::new(&installed).is_file();
-    support::need("rsyslogd with rsyslog-openssl", support::program("rsyslogd").filter(has_tls))
-}
+use crate::support::receivers::{self, Certificates, Guard, PATIENCE, Pair, Receiver, certificates, free_port};
 
 async fn rsyslog(guard: Guard, certificates: &Certificates) -> Option<Receiver> {
-    let program = rsyslogd()?;
-    let folder = tempfile::tempdir().unwrap();
-    write_certificates(folder.path(), certificates);
-    let port = free_port();
-    let at = folder.path().display();
-    let driver = match guard {
-        Guard::Nothing => String::new(),
-        Guard::Tls => r#" StreamDriver.Name="ossl" StreamDriver.Mode="1" StreamDriver.AuthMode="anon""#.to_owned(),
-        Guard::MutualTls => r#" StreamDriver.Name="ossl" StreamDriver.Mode="1" StreamDriver.AuthMode="x509/name"
+    receivers::rsyslog(certificates, |folder, port| {
+        let at = folder.display();
+        let driver = match guard {
+            Guard::Nothing => String::new(),
+            Guard::Tls => r#" StreamDriver.Name="ossl" StreamDriver.Mode="1" StreamDriver.AuthMode="anon""#.to_owned(),
+            Guard::MutualTls => r#" StreamDriver.Name="ossl" StreamDriver.Mode="1" StreamDriver.AuthMode="x509/name"
             PermittedPeer=["relay.example"]"#
-            .to_owned(),
-    };
-    let conf = format!(
-        r#"global(workDirectory="{at}" maxMessageSize="128k" parser.escapeControlCharactersOnReceive="off"
+                .to_owned(),
+        };
+        format!(
+            r#"global(workDirectory="{at}" maxMessageSize="128k" parser.escapeControlCharactersOnReceive="off"
     defaultNetstreamDriverCAFile="{at}/ca.pem" defaultNetstreamDriverCertFile="{at}/server.pem"
     defaultNetstreamDriverKeyFile="{at}/server.key")
 module(load="imtcp"{driver})
@@ -151,53 +37,41 @@ ruleset(name="all") {{
     action(type="omfile" file="{at}/parsed" template="parsed")
 }}
 "#
-    );
-    let conf_path = folder.path().join("rsyslog.conf");
-    std::fs::write(&conf_path, conf).unwrap();
-    let mut command = Command::new(program);
-    command.arg("-n").arg("-f").arg(conf_path).arg("-i").arg(folder.path().join("pid"));
-    Some(start(command, folder, port).await)
+        )
+    })
+    .await
 }
 
 async fn syslog_ng(guard: Guard, framing: Framing, certificates: &Certificates) -> Option<Receiver> {
-    let program = support::need("syslog-ng", support::program("syslog-ng"))?;
-    let folder = tempfile::tempdir().unwrap();
-    write_certificates(folder.path(), certificates);
-    let port = free_port();
-    let at = folder.path().display();
-    let verify = if guard == Guard::MutualTls { "required-trusted" } else { "optional-untrusted" };
-    let transport = match guard {
-        Guard::Nothing => r#"transport("tcp")"#.to_owned(),
-        Guard::Tls | Guard::MutualTls => format!(
-            r#"transport("tls") tls(key-file("{at}/server.key") cert-file("{at}/server.pem") ca-file("{at}/ca.pem")
+    receivers::syslog_ng(certificates, |folder, port| {
+        let at = folder.display();
+        let verify = if guard == Guard::MutualTls { "required-trusted" } else { "optional-untrusted" };
+        let transport = match guard {
+            Guard::Nothing => r#"transport("tcp")"#.to_owned(),
+            Guard::Tls | Guard::MutualTls => format!(
+                r#"transport("tls") tls(key-file("{at}/server.key") cert-file("{at}/server.pem") ca-file("{at}/ca.pem")
             peer-verify({verify}))"#
-        ),
-    };
-    let source = match framing {
-        Framing::OctetCounting => {
-            format!("syslog(ip(127.0.0.1) port({port}) {transport} flags(store-raw-message))")
-        }
-        Framing::LineFeed => {
-            format!("network(ip(127.0.0.1) port({port}) {transport} flags(syslog-protocol, store-raw-message))")
-        }
-    };
-    let conf = format!(
-        r#"@version: 3.35
+            ),
+        };
+        let source = match framing {
+            Framing::OctetCounting => {
+                format!("syslog(ip(127.0.0.1) port({port}) {transport} flags(store-raw-message))")
+            }
+            Framing::LineFeed => {
+                format!("network(ip(127.0.0.1) port({port}) {transport} flags(syslog-protocol, store-raw-message))")
+            }
+        };
+        format!(
+            r#"@version: 3.35
 options {{ keep-hostname(yes); flush-lines(1); }};
 source s {{ {source}; }};
 destination raw {{ file("{at}/raw" template("${{RAWMSG}}\n")); }};
 destination parsed {{ file("{at}/parsed" template("${{MSGID}} ${{MSG}}\n")); }};
 log {{ source(s); destination(raw); destination(parsed); }};
 "#
-    );
-    let conf_path = folder.path().join("syslog-ng.conf");
-    std::fs::write(&conf_path, conf).unwrap();
-    let mut command = Command::new(program);
-    command.args(["-F", "--no-caps", "--stderr"]).arg("-f").arg(conf_path);
-    for (option, file) in [("--persist-file", "persist"), ("--control", "control"), ("--pidfile", "pid")] {
-        command.arg(format!("{option}={}", folder.path().join(file).display()));
-    }
-    Some(start(command, folder, port).await)
+        )
+    })
+    .await
 }
 
 /// Messages that break weak framing, escaping or decoding: (message id, MSG part).
@@ -282,7 +156,7 @@ fn same(arrived: &[String], sent: &[String]) {
 
 /// Neither no certificate nor one of another issuer passes, and neither is called sent.
 async fn refused_clients_are_noticed(receiver: &Receiver, certificates: &Certificates) {
-    let stranger = self::certificates();
+    let stranger = receivers::certificates();
     for client in [None, Some(&stranger.client)] {
         let tls = trusting(certificates, client);
         let courier = courier(SyslogScheme::Tls, receiver.port, Framing::OctetCounting, tls);
@@ -365,7 +239,7 @@ async fn a_server_of_an_unknown_issuer_or_another_name_is_not_trusted() {
     let certificates = certificates();
     let Some(receiver) = syslog_ng(Guard::Tls, Framing::OctetCounting, &certificates).await else { return };
     let message = [rfc5424("lost", "must not arrive")];
-    let unknown = trusting(&self::certificates(), None);
+    let unknown = trusting(&receivers::certificates(), None);
     trust_fails(&send(&*courier(SyslogScheme::Tls, receiver.port, Framing::OctetCounting, unknown), &message).await);
     let other_name = SyslogOptions {
         scheme: SyslogScheme::Tls,

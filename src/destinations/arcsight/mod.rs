@@ -115,26 +115,11 @@ impl Destination for Arcsight {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::destinations::kind;
+    use crate::destinations::opened;
     use crate::format::samples::{examples, recommendation};
-    use crate::settings::Values;
-
-    fn opened(settings: &[(&str, &str)]) -> Result<Box<dyn Destination>, SettingsError> {
-        let values = Values::new(
-            [("ADDRESS", "tls://collector.example")]
-                .iter()
-                .chain(settings)
-                .rev()
-                .map(|(key, value)| (format!("X__{key}"), (*value).to_owned())),
-        );
-        let kind = kind(KIND.name).unwrap();
-        (kind.open)(&Section::new("x", kind.settings.to_vec(), &values))
-    }
 
     fn rendered(settings: &[(&str, &str)], event: &Event<'_>) -> String {
-        let mut out = Vec::new();
-        opened(settings).unwrap().render(event, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        opened::rendered(&KIND, settings, event)
     }
 
     /// The worked examples do not have our event id.
@@ -169,9 +154,15 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_shows_real_records() {
+        let [a, _] = examples();
+        for record in [rendered(&[], &a.event), rendered(&[], &recommendation())] {
+            assert!(include_str!("README.md").contains(&format!("```\n{record}\n```\n")), "it should show {record}");
+        }
+    }
+
+    #[test]
     fn the_readme_tells_what_goes_and_in_what_order() {
-        let readme = include_str!("README.md").split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-        let order = record::DROP_ORDER.map(|key| format!("`{key}`")).join(", ").to_lowercase();
-        assert!(readme.contains(&order), "{order}");
+        opened::assert_tells_order(include_str!("README.md"), &record::DROP_ORDER);
     }
 }

@@ -128,26 +128,11 @@ impl Destination for Qradar {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::destinations::kind;
+    use crate::destinations::opened;
     use crate::format::samples::{examples, recommendation};
-    use crate::settings::Values;
-
-    fn opened(settings: &[(&str, &str)]) -> Result<Box<dyn Destination>, SettingsError> {
-        let values = Values::new(
-            [("ADDRESS", "tls://collector.example")]
-                .iter()
-                .chain(settings)
-                .rev()
-                .map(|(key, value)| (format!("X__{key}"), (*value).to_owned())),
-        );
-        let kind = kind(KIND.name).unwrap();
-        (kind.open)(&Section::new("x", kind.settings.to_vec(), &values))
-    }
 
     fn rendered(settings: &[(&str, &str)], event: &Event<'_>) -> String {
-        let mut out = Vec::new();
-        opened(settings).unwrap().render(event, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        opened::rendered(&KIND, settings, event)
     }
 
     /// The worked examples do not have our event id.
@@ -180,16 +165,19 @@ mod tests {
 
     #[test]
     fn faults_name_their_settings() {
-        let faults = opened(&[
-            ("DELIMITER", "="),
-            ("HOSTNAME", "2001:db8::1"),
-            ("HEADER", "x"),
-            ("LEEF_VERSION", "3"),
-            ("SEVERITY_MAP", "high=11"),
-            ("MAX_MESSAGE_BYTES", "100"),
-            ("FACILITY", "x"),
-            ("FRAMING", "x"),
-        ])
+        let faults = opened::open(
+            &KIND,
+            &[
+                ("DELIMITER", "="),
+                ("HOSTNAME", "2001:db8::1"),
+                ("HEADER", "x"),
+                ("LEEF_VERSION", "3"),
+                ("SEVERITY_MAP", "high=11"),
+                ("MAX_MESSAGE_BYTES", "100"),
+                ("FACILITY", "x"),
+                ("FRAMING", "x"),
+            ],
+        )
         .unwrap_err();
         let named: Vec<&str> = faults.faults.iter().map(|fault| &fault.setting[3..]).collect();
         assert_eq!(
@@ -215,16 +203,22 @@ mod tests {
 
     #[test]
     fn transports_are_warned_of_and_probed() {
-        let warned = |address| !opened(&[("ADDRESS", address)]).unwrap().warnings().is_empty();
+        let warned = |address| !opened::open(&KIND, &[("ADDRESS", address)]).unwrap().warnings().is_empty();
         assert!(warned("udp://h") && warned("tcp://h") && !warned("tls://h"));
-        let probed = |address| opened(&[("ADDRESS", address)]).unwrap().probe().is_some();
+        let probed = |address| opened::open(&KIND, &[("ADDRESS", address)]).unwrap().probe().is_some();
         assert!(!probed("udp://h") && probed("tcp://h") && probed("tls://h"));
     }
 
     #[test]
+    fn the_readme_shows_real_records() {
+        let [a, _] = examples();
+        for record in [rendered(&[], &a.event), rendered(&[], &recommendation())] {
+            assert!(include_str!("README.md").contains(&format!("```\n{record}\n```\n")), "it should show {record}");
+        }
+    }
+
+    #[test]
     fn the_readme_tells_what_goes_and_in_what_order() {
-        let readme = include_str!("README.md").split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-        let order = record::DROP_ORDER.map(|key| format!("`{key}`")).join(", ").to_lowercase();
-        assert!(readme.contains(&order), "{order}");
+        opened::assert_tells_order(include_str!("README.md"), &record::DROP_ORDER);
     }
 }

@@ -4,14 +4,12 @@ use jiff::Timestamp;
 
 use crate::destinations::RenderError;
 use crate::event::{Event, RecordKind, Severity};
+use crate::format::alert::time;
 use crate::format::json::{Object, write_text};
 use crate::settings::Section;
 
 /// Most bytes of one indexed field: they are stored for every event, beside the event that holds the whole text.
 const FIELD_BYTES: usize = 1024;
-
-/// Times that the sources mean. .NET writes the years 1 and 9999 for "not set", and Splunk would file the event under them.
-const PLAUSIBLE_SECONDS: std::ops::Range<i64> = 0..4_102_444_800;
 
 /// Writes envelopes. What is the same in all of a kind's envelopes is written once, when the destination opens.
 #[derive(Debug)]
@@ -75,11 +73,6 @@ impl Envelope {
         }
         Ok(())
     }
-}
-
-fn time(event: &Event<'_>) -> Timestamp {
-    let time = event.when();
-    if PLAUSIBLE_SECONDS.contains(&time.as_second()) { time } else { event.seen }
 }
 
 /// Appends seconds since 1970 with as many decimals as milliseconds need: `1770199202.5`. HEC counts seconds, not milliseconds.

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::{Ack, CHANNEL_HEADER, Splunk, ack};
@@ -43,20 +43,32 @@ impl Stage {
 /// HEC's answer.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Answer {
+    #[serde(default, deserialize_with = "number")]
     pub(super) code: Option<u64>,
-    #[serde(rename = "ackId")]
+    #[serde(default, rename = "ackId", deserialize_with = "number")]
     ack_id: Option<u64>,
     /// Counted from 0.
-    #[serde(rename = "invalid-event-number")]
-    invalid_event: Option<usize>,
+    #[serde(default, rename = "invalid-event-number", deserialize_with = "number")]
+    invalid_event: Option<u64>,
     #[serde(default)]
     acks: BTreeMap<String, bool>,
+}
+
+/// A number, which look-alikes of HEC write as text; nothing where it is neither. An answer that cannot be read would be no answer, and
+/// what was taken be sent again.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(value.as_u64().or_else(|| value.as_str()?.parse().ok()))
 }
 
 impl Answer {
     /// Whether this acknowledges the request with that id.
     pub(super) fn indexed(&self, ack: u64) -> bool {
         self.acks.get(&ack.to_string()) == Some(&true)
+    }
+
+    fn invalid_event(&self) -> Option<usize> {
+        self.invalid_event?.try_into().ok()
     }
 }
 
@@ -114,7 +126,7 @@ impl Sent<'_> {
             // Only these blame a record, and HEC sends them with a 400; with another status something before Splunk speaks.
             6 | 12 | 13 | 15 if self.status != StatusCode::BAD_REQUEST => without_code(self.reply, self.status),
             5 => misconfigured("no data arrived; a proxy may remove the body"),
-            6 => match answer.invalid_event.filter(|number| *number < self.records && self.records > 1) {
+            6 => match answer.invalid_event().filter(|number| *number < self.records && self.records > 1) {
                 Some(number) => self.malformed(number, reason("invalid data format")),
                 None => rejected("invalid data format"),
             },

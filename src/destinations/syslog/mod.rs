@@ -166,26 +166,11 @@ impl Destination for Syslog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::destinations::kind;
+    use crate::destinations::opened;
     use crate::format::samples::{examples, recommendation};
-    use crate::settings::Values;
-
-    fn opened(settings: &[(&str, &str)]) -> Result<Box<dyn Destination>, SettingsError> {
-        let values = Values::new(
-            [("ADDRESS", "tls://collector.example")]
-                .iter()
-                .chain(settings)
-                .rev()
-                .map(|(key, value)| (format!("X__{key}"), (*value).to_owned())),
-        );
-        let kind = kind(KIND.name).unwrap();
-        (kind.open)(&Section::new("x", kind.settings.to_vec(), &values))
-    }
 
     fn rendered(settings: &[(&str, &str)], event: &Event<'_>) -> String {
-        let mut out = Vec::new();
-        opened(settings).unwrap().render(event, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        opened::rendered(&KIND, settings, event)
     }
 
     const NAMES: [(&str, &str); 2] = [("HOSTNAME", "mdc-export.contoso.com"), ("APP_NAME", "MDCExport")];
@@ -224,22 +209,28 @@ mod tests {
     #[test]
     fn structured_data_needs_a_private_name() {
         for bad in ["mdc", "mdc@", "@1", "m d@1", "mdc@x", "mdc]@1"] {
-            assert!(opened(&[("SD_ID", bad)]).is_err(), "{bad}");
+            assert!(opened::open(&KIND, &[("SD_ID", bad)]).is_err(), "{bad}");
         }
-        assert!(opened(&[("SD_ID", "acme@4711.2")]).is_ok());
+        assert!(opened::open(&KIND, &[("SD_ID", "acme@4711.2")]).is_ok());
     }
 
     #[test]
     fn lf_over_tls_is_warned_of() {
-        let warned = |settings: &[_]| !opened(settings).unwrap().warnings().is_empty();
+        let warned = |settings: &[_]| !opened::open(&KIND, settings).unwrap().warnings().is_empty();
         assert!(warned(&[("FRAMING", "lf")]));
         assert!(!warned(&[]));
     }
 
     #[test]
+    fn the_readme_shows_real_records() {
+        let [a, _] = examples();
+        for record in [rendered(&[], &a.event), rendered(&[("MAX_MESSAGE_BYTES", "1400")], &a.event)] {
+            assert!(include_str!("README.md").contains(&format!("```\n{record}\n```\n")), "it should show {record}");
+        }
+    }
+
+    #[test]
     fn the_readme_tells_what_goes_and_in_what_order() {
-        let readme = include_str!("README.md").split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-        let order = crate::format::shrink::DROP_ORDER.map(|key| format!("`{key}`")).join(", ").to_lowercase();
-        assert!(readme.contains(&order), "{order}");
+        opened::assert_tells_order(include_str!("README.md"), &crate::format::shrink::DROP_ORDER);
     }
 }

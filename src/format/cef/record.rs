@@ -2,11 +2,14 @@
 
 use super::{Extension, Version, key, push_header};
 use crate::event::{Alert, Event};
-use crate::format::alert::{intent_list, or_empty, record_id, resource, signature, status, technique_list, title};
+use crate::format::alert::{
+    intent_list, is_plausible, or_empty, record_id, resource, signature, status, technique_list, time, title,
+};
+use crate::format::line;
 use crate::format::severity::SeverityMap;
 
 /// What goes, in this order, when a line is too long; `msg` is first shortened. Ids and the event's time never go.
-pub const DROP_ORDER: [&str; 23] = [
+pub const DROP_ORDER: [&str; 24] = [
     "msg",
     "cs6",
     "request",
@@ -17,6 +20,7 @@ pub const DROP_ORDER: [&str; 23] = [
     "dpid",
     "destinationDnsDomain",
     "duid",
+    "act",
     "proto",
     "spt",
     "dpt",
@@ -45,86 +49,63 @@ pub struct Style {
 ///
 /// A line that is too long loses keys in [`DROP_ORDER`]; when that does not help, every text is shortened.
 pub fn push(out: &mut Vec<u8>, event: &Event<'_>, style: &Style, max: usize) {
-    let start = out.len();
-    for dropped in 0..=DROP_ORDER.len() {
-        let draft = Draft { style, end: start + max, omitted: &DROP_ORDER[..dropped], share: usize::MAX };
-        draft.push(out, event);
-        if out.len() <= start + max {
-            return;
-        }
-        out.truncate(start);
-    }
-    // Five texts remain that can be long (signature, title, external id, resource, record id); the rest takes about 200 bytes.
-    Draft { style, end: start + max, omitted: &DROP_ORDER, share: max / 8 }.push(out, event);
-}
-
-/// One try at a line.
-struct Draft<'s> {
-    style: &'s Style,
-    /// Where in the buffer the line should end.
-    end: usize,
-    omitted: &'static [&'static str],
-    share: usize,
-}
-
-impl Draft<'_> {
-    fn push(&self, out: &mut Vec<u8>, event: &Event<'_>) {
-        let &Style { version, ref severity } = self.style;
-        push_header(out, version, signature(event), title(event), severity.number(event.severity), self.share);
-        let mut extension = Extension::new(out, version, self.omitted, self.share);
+    // Five texts that can be long never go (signature, title, external id, resource, record id); the rest takes about 200 bytes.
+    line::fit(out, max, &DROP_ORDER, |out, draft| {
+        let &Style { version, ref severity } = style;
+        push_header(out, version, signature(event), title(event), severity.number(event.severity), draft.share);
+        let mut extension = Extension::new(out, version, draft);
         match &event.alert {
-            Some(alert) => self.push_alert(&mut extension, event, alert),
+            Some(alert) => push_alert(&mut extension, event, alert),
             None => push_record(&mut extension, event),
         }
-    }
+    });
+}
 
-    fn push_alert(&self, extension: &mut Extension<'_>, event: &Event<'_>, alert: &Alert<'_>) {
-        let facts = alert.facts();
-        extension.time(key::RT, event.when());
-        if let Some(time) = alert.start_time {
-            extension.time(key::START, time);
+fn push_alert(extension: &mut Extension<'_>, event: &Event<'_>, alert: &Alert<'_>) {
+    let facts = alert.facts();
+    extension.time(key::RT, time(event));
+    for (key, time) in [(key::START, alert.start_time), (key::END, alert.end_time)] {
+        if let Some(time) = time.filter(is_plausible) {
+            extension.time(key, time);
         }
-        if let Some(time) = alert.end_time {
-            extension.time(key::END, time);
-        }
-        extension.text(key::EXTERNAL_ID, external_id(alert));
-        extension.text(key::CAT, &intent_list(alert));
-        extension.text(key::DVCHOST, "defender-for-cloud");
-        extension.text(key::DHOST, or_empty(&alert.compromised_entity));
-        extension.address(key::SRC, or_empty(&facts.source_ip));
-        extension.address(key::DST, or_empty(&facts.destination_ip));
-        if let Some(port) = facts.source_port {
-            extension.integer(key::SPT, port);
-        }
-        if let Some(port) = facts.destination_port {
-            extension.integer(key::DPT, port);
-        }
-        extension.text(key::PROTO, or_empty(&facts.protocol));
-        extension.text(key::DUSER, or_empty(&facts.user));
-        extension.text(key::DUID, or_empty(&facts.user_id));
-        extension.text(key::DNS_DOMAIN, or_empty(&facts.domain_name));
-        extension.text(key::FNAME, or_empty(&facts.file_name));
-        extension.text(key::FILE_PATH, or_empty(&facts.file_path));
-        extension.text(key::FILE_HASH, or_empty(&facts.file_hash));
-        extension.text(key::DPROC, or_empty(&facts.process_name));
-        if let Some(id) = facts.process_id {
-            extension.integer(key::DPID, id);
-        }
-        extension.labelled(key::CS1, "AzureResourceId", resource(event));
-        extension.labelled(key::CS2, "AlertStatus", status(alert));
-        extension.labelled(key::CS3, "MitreTechniques", &technique_list(alert));
-        extension.labelled(key::CS4, "SystemAlertId", record_id(event));
-        push_event_id(extension, event);
-        extension.labelled(key::CS6, "CommandLine", or_empty(&facts.command_line));
-        extension.text(key::REQUEST, or_empty(&alert.alert_uri));
-        let left = self.end.saturating_sub(extension.out.len());
-        extension.text_in_bytes(key::MSG, &alert.description_filled().unwrap_or_default(), left);
     }
+    extension.text(key::EXTERNAL_ID, external_id(alert));
+    extension.text(key::CAT, &intent_list(alert));
+    extension.text(key::DVCHOST, "defender-for-cloud");
+    extension.text(key::DHOST, or_empty(&alert.compromised_entity));
+    extension.address(key::SRC, or_empty(&facts.source_ip));
+    extension.address(key::DST, or_empty(&facts.destination_ip));
+    if let Some(port) = facts.source_port {
+        extension.integer(key::SPT, port);
+    }
+    if let Some(port) = facts.destination_port {
+        extension.integer(key::DPT, port);
+    }
+    extension.text(key::PROTO, or_empty(&facts.protocol));
+    extension.text(key::DUSER, or_empty(&facts.user));
+    extension.text(key::DUID, or_empty(&facts.user_id));
+    extension.text(key::DNS_DOMAIN, or_empty(&facts.domain_name));
+    extension.text(key::FNAME, or_empty(&facts.file_name));
+    extension.text(key::FILE_PATH, or_empty(&facts.file_path));
+    extension.text(key::FILE_HASH, or_empty(&facts.file_hash));
+    extension.text(key::DPROC, or_empty(&facts.process_name));
+    if let Some(id) = facts.process_id {
+        extension.integer(key::DPID, id);
+    }
+    extension.text(key::ACT, &alert.extended_property("ActionTaken").unwrap_or_default());
+    extension.labelled(key::CS1, "AzureResourceId", resource(event));
+    extension.labelled(key::CS2, "AlertStatus", status(alert));
+    extension.labelled(key::CS3, "MitreTechniques", &technique_list(alert));
+    extension.labelled(key::CS4, "SystemAlertId", record_id(event));
+    push_event_id(extension, event);
+    extension.labelled(key::CS6, "CommandLine", or_empty(&facts.command_line));
+    extension.text(key::REQUEST, or_empty(&alert.alert_uri));
+    extension.text_in_rest(key::MSG, &alert.description_filled().unwrap_or_default());
 }
 
 /// Every record that is no alert: what it is, of what, when; the whole of it travels by the syslog destination in JSON.
 fn push_record(extension: &mut Extension<'_>, event: &Event<'_>) {
-    extension.time(key::RT, event.when());
+    extension.time(key::RT, time(event));
     extension.text(key::CAT, event.kind.name());
     extension.text(key::DVCHOST, "defender-for-cloud");
     extension.labelled(key::CS1, "AzureResourceId", resource(event));

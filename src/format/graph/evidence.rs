@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::event::{Entities, Entity};
+use crate::event::{Alert, Entity};
 use crate::format::json::{Object, write_text};
 
 /// Nested entities (a container's pod's namespace's cluster) are followed this deep.
@@ -215,15 +215,32 @@ const EVIDENCE: &[(&str, &str, &[Property])] = &[
 ];
 
 /// Appends the list of evidence. `created` is the alert's creation, as the entities carry no time of their own.
-pub(super) fn write(entities: &Entities, created: Option<&str>, out: &mut Vec<u8>) {
+///
+/// Graph's alert has no resource id of its own; who reads Graph looks for it here. An alert whose entities do not name its resource gets one
+/// evidence more.
+pub(super) fn write(alert: &Alert<'_>, created: Option<&str>, out: &mut Vec<u8>) {
+    let entities = &alert.entities().list;
+    let own = resource(alert).filter(|_| entities.iter().all(|entity| entity.kind != RESOURCE));
+    let list = entities.iter().map(|Entity { kind, fields }| (kind.as_str(), fields));
     out.push(b'[');
-    for (place, Entity { kind, fields }) in entities.list.iter().enumerate() {
+    for (place, (kind, fields)) in list.chain(own.iter().map(|fields| (RESOURCE, fields))).enumerate() {
         if place > 0 {
             out.push(b',');
         }
         evidence(kind, fields, created, DEPTH, out);
     }
     out.push(b']');
+}
+
+const RESOURCE: &str = "azure-resource";
+
+/// The alert's resource as the entity that it might have had.
+fn resource(alert: &Alert<'_>) -> Option<Map<String, Value>> {
+    let id = alert.resource_id.as_deref()?;
+    let name = alert.resource_name().map(str::to_owned);
+    let known = [("ResourceName", name), ("ResourceType", alert.resource_type())];
+    let known = known.into_iter().filter_map(|(member, text)| Some((member.to_owned(), text?.into())));
+    Some([("ResourceId".to_owned(), id.into())].into_iter().chain(known).collect())
 }
 
 /// One evidence. An entity of a kind that the table does not know travels whole in `additionalData`, with its kind as a tag.

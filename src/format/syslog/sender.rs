@@ -2,7 +2,7 @@
 
 use crate::batch::{Frames, Limits, Records};
 use crate::event::Event;
-use crate::format::alert::signature;
+use crate::format::alert::{signature, time};
 use crate::parcel::{Parcel, SyslogParcel};
 use crate::settings::{Section, Setting};
 use crate::transport::{Framing, SyslogOptions, SyslogScheme, Transport};
@@ -74,17 +74,17 @@ impl Sender {
 
     /// Appends an RFC 3164 header for the event.
     pub fn push_header_3164(&self, out: &mut Vec<u8>, event: &Event<'_>, severity: u8) {
-        push_header_3164(out, self.facility, severity, event.when(), &self.hostname);
+        push_header_3164(out, self.facility, severity, time(event), &self.hostname);
     }
 
     /// Appends the short ISO header for the event.
     pub fn push_header_iso(&self, out: &mut Vec<u8>, event: &Event<'_>, severity: u8) {
-        push_header_iso(out, self.facility, severity, event.when(), &self.hostname);
+        push_header_iso(out, self.facility, severity, time(event), &self.hostname);
     }
 
     /// Appends an RFC 5424 header for the event, up to the structured data; MSGID is the alert type, else the record kind.
     pub fn push_header_5424(&self, out: &mut Vec<u8>, event: &Event<'_>, severity: u8, app_name: &str) {
-        let (facility, time, hostname) = (self.facility, event.when(), self.hostname.as_str());
+        let (facility, time, hostname) = (self.facility, time(event), self.hostname.as_str());
         Header5424 { facility, severity, time, hostname, app_name, msgid: signature(event) }.push(out);
     }
 

@@ -193,3 +193,16 @@ fn a_probe_reads_health_and_wants_no_acknowledgement() {
     assert!(matches!(splunk.judge(&probe, &http(400, &json!({"code": 21})), 0), Verdict::Misconfigured { .. }));
     assert!(matches!(splunk.judge(&probe, &http(503, &json!({"code": 18})), 0), Verdict::Retry { .. }));
 }
+
+#[test]
+fn numbers_may_be_texts() {
+    let splunk = splunk("auto");
+    let judged = |status, body: Value| splunk.judge(&sent(&splunk), &http(status, &body), 3);
+    assert!(matches!(judged(200, json!({"text": "Success", "code": "0"})), Verdict::Accepted));
+    assert_eq!(then(judged(200, json!({"code": "0", "ackId": "7"}))).body, r#"{"acks":[7]}"#);
+    let Verdict::Partial { rejected, resend } = judged(400, json!({"code": "6", "invalid-event-number": "1"})) else {
+        panic!("one of three is malformed");
+    };
+    assert_eq!((rejected[0].0, resend), (1, vec![2]));
+    assert!(matches!(judged(200, json!({"code": {}, "ackId": []})), Verdict::Accepted), "200 without a code");
+}
