@@ -85,23 +85,14 @@ pub struct App {
 }
 
 impl App {
-    /// Opens everything, without touching the network.
+    /// Opens everything, without touching the network. Creates the store's folder, where it is one, once no setting is faulty.
     ///
     /// # Errors
     /// Every configuration fault, each naming its setting.
     pub fn open(values: &Values) -> Result<Self, SettingsError> {
-        let mut faults = Vec::new();
-        let instances = collect(open_destinations(values), &mut faults);
-        let state = Section::new("STATE", vec![outbox::SETTINGS], values);
-        let identity = Arc::new(Identity::choose(values));
-        let outbox = collect(Outbox::open(&state, &identity), &mut faults);
-        let delivery = collect(open_delivery(values), &mut faults);
-        match (instances, outbox, delivery) {
-            (Some(instances), Some(outbox), Some(delivery)) => {
-                Ok(Self { instances, outbox, delivery, events: AtomicU64::new(0), undecodable: AtomicU64::new(0) })
-            }
-            _ => Err(SettingsError { faults }),
-        }
+        let (instances, delivery) = check(values)?;
+        let outbox = open_outbox(values)?;
+        Ok(Self { instances, outbox, delivery, events: AtomicU64::new(0), undecodable: AtomicU64::new(0) })
     }
 
     /// The configured destination of that name.
@@ -120,12 +111,31 @@ fn collect<T>(result: Result<T, SettingsError>, faults: &mut Vec<Fault>) -> Opti
     result.map_err(|error| faults.extend(error.faults)).ok()
 }
 
-/// Checks the whole configuration without opening connections.
+/// Checks the whole configuration: connects to nothing, creates nothing.
 ///
 /// # Errors
 /// Every configuration fault.
-pub fn check(values: &Values) -> Result<(), SettingsError> {
-    App::open(values).map(drop)
+pub fn check(values: &Values) -> Result<(Vec<Instance>, Delivery), SettingsError> {
+    let mut faults = Vec::new();
+    let instances = collect(open_destinations(values), &mut faults);
+    let store = collect(Outbox::check(&state_section(values)), &mut faults);
+    let delivery = collect(open_delivery(values), &mut faults);
+    match (instances, store, delivery) {
+        (Some(instances), Some(()), Some(delivery)) => Ok((instances, delivery)),
+        _ => Err(SettingsError { faults }),
+    }
+}
+
+/// Opens the outbox alone.
+///
+/// # Errors
+/// When `STATE__URL` is missing, or names no store that can be opened.
+pub fn open_outbox(values: &Values) -> Result<Outbox, SettingsError> {
+    Outbox::open(&state_section(values), &Arc::new(Identity::choose(values)))
+}
+
+fn state_section(values: &Values) -> Section<'_> {
+    Section::new("STATE", vec![outbox::SETTINGS], values)
 }
 
 fn open_delivery(values: &Values) -> Result<Delivery, SettingsError> {
@@ -151,7 +161,12 @@ pub fn open_destinations(values: &Values) -> Result<Vec<Instance>, SettingsError
     let mut faults = Vec::new();
     let mut instances = Vec::new();
     let mut prefixes: Vec<String> = SECTIONS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    for entry in section.string("DESTINATIONS").split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+    let listed = section.string("DESTINATIONS");
+    let entries = || listed.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    if !listed.is_empty() && entries().next().is_none() {
+        section.fault("DESTINATIONS", "names no destination");
+    }
+    for entry in entries() {
         let (name, kind_name) = entry.split_once('=').map_or((entry, entry), |(name, kind)| (name.trim(), kind.trim()));
         if !is_legal_name(name) {
             let problem = format!(

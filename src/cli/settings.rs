@@ -3,7 +3,6 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
@@ -11,6 +10,7 @@ use crate::destinations::{self, CATALOG, Kind};
 use crate::local::console::Console;
 use crate::local::table::full_name;
 use crate::route::ROUTE_SETTINGS;
+use crate::settings::SettingsError;
 use crate::settings::{Need, Setting};
 
 /// Settings of the Functions host and of the triggers, for a local settings file; the relay itself does not read them.
@@ -43,7 +43,9 @@ Examples:
   defender-relay settings --format json splunk > local.settings.json
   defender-relay settings --format markdown
 
-Exit codes: 0 printed, 1 no such destination, 2 faulty command line";
+Exit codes:
+  0  printed
+  2  faulty command line, such as a destination that does not exist";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
@@ -58,7 +60,7 @@ enum Format {
 pub(super) fn run(args: &SettingsArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let kinds: Vec<&Kind> = match args.destinations.as_slice() {
         [] => CATALOG.iter().collect(),
-        names => names.iter().map(|name| kind(name)).collect::<anyhow::Result<_>>()?,
+        names => names.iter().map(|name| kind(name)).collect::<Result<_, _>>()?,
     };
     console.print(
         match args.format {
@@ -75,10 +77,10 @@ pub(super) fn run(args: &SettingsArgs, console: &Console) -> anyhow::Result<Exit
 ///
 /// # Errors
 /// When there is none; the message lists those that there are.
-fn kind(name: &str) -> anyhow::Result<&'static Kind> {
-    destinations::kind(&name.to_ascii_lowercase()).with_context(|| {
+fn kind(name: &str) -> Result<&'static Kind, SettingsError> {
+    destinations::kind(&name.to_ascii_lowercase()).ok_or_else(|| {
         let known: Vec<&str> = CATALOG.iter().map(|kind| kind.name).collect();
-        format!("no destination {name:?}; there are: {}", known.join(", "))
+        SettingsError::of("DESTINATION", format!("there is no {name:?}; there are: {}", known.join(", ")))
     })
 }
 
@@ -113,11 +115,12 @@ fn markdown_table(section: &str, declared: impl Iterator<Item = &'static Setting
 }
 
 fn markdown_row(out: &mut String, section: &str, setting: &Setting) {
-    let escape = |text: &str| text.replace('|', "\\|");
+    // GitHub takes `<account>` for HTML and drops it.
+    let escape = |text: &str| text.replace('|', "\\|").replace('<', "&lt;");
     let (needed, default) = match setting.need {
         Need::Required => ("yes", String::new()),
         Need::Optional => ("no", String::new()),
-        Need::Default(value) => ("no", format!("`{}`", escape(value))),
+        Need::Default(value) => ("no", format!("`{}`", value.replace('|', "\\|"))),
     };
     let secret = if setting.secret { " Secret." } else { "" };
     let name = full_name(section, setting.key);

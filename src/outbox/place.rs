@@ -43,6 +43,21 @@ enum Place {
     Blob { endpoint: String, account: String, container: String, prefix: Path, emulator: bool },
 }
 
+/// Notes the faults of the setting, as far as they show without creating anything.
+pub(super) fn check(section: &Section<'_>) {
+    let Some(text) = section.text("URL") else { return };
+    let problem = match parse(&text) {
+        Ok(Place::Folder(folder))
+            if !folder.ancestors().find(|folder| folder.exists()).is_some_and(|it| it.is_dir()) =>
+        {
+            "the folder cannot be created, since something above it is no folder".to_owned()
+        }
+        Ok(_) => return,
+        Err(problem) => problem,
+    };
+    section.fault("URL", &problem);
+}
+
 /// The store, its name for people, and whether it lists in order. Faults are noted in the section.
 pub(super) fn open(section: &Section<'_>, identity: &Arc<Identity>) -> Option<(Arc<dyn ObjectStore>, String, bool)> {
     let text = section.text("URL")?;
