@@ -3,28 +3,26 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::ensure;
 use clap::Args;
 use jiff::Timestamp;
 
 use crate::app::Instance;
 use crate::batch::{self, Records, Rendered, Span};
+use crate::deliver::is_compressed;
 use crate::event::decode::{self, Decoded, Texts};
-use crate::local::console::{Console, visible};
+use crate::local::console::Console;
 use crate::local::payload::{MASK, Masks};
 use crate::local::receivers;
 use crate::local::settings_file::Sources;
 use crate::parcel::{Auth, HttpParcel, Parcel, SyslogParcel};
-use crate::settings::Values;
+use crate::settings::{SettingsError, Values};
 use crate::transport::{Framing, SyslogScheme, Transport};
-
-/// Least size of a body that the courier compresses.
-const GZIP_FROM: usize = 1024;
 
 /// Prints exactly what each destination would be sent, secrets masked, and sends nothing
 ///
-/// HTTP requests are shown with their body uncompressed and as it is; syslog messages with their framing. Values that are made at the time of
-/// sending are shown in angle brackets.
+/// HTTP requests are shown with their body as it is, but not compressed, and without the headers accept, user-agent and content-length; syslog
+/// messages with the length before them where octets are counted, and a line feed after them. Values that are made at the time of sending are
+/// shown in angle brackets. On a terminal, control characters are spelled out.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(super) struct PreviewArgs {
@@ -56,8 +54,9 @@ pub(super) fn run(args: &PreviewArgs, environment: &Values, console: &Console) -
     let values = if sources.own { sources.values } else { receivers::preview_settings(folder.path())? };
     let mut instances = crate::app::open_destinations(&values)?;
     let names: Vec<String> = instances.iter().map(|instance| instance.outlet.name.clone()).collect();
-    for wanted in &args.destination {
-        ensure!(names.contains(wanted), "no destination {wanted:?}; there are: {}", names.join(", "));
+    if let Some(wanted) = args.destination.iter().find(|wanted| !names.contains(wanted)) {
+        let problem = format!("there is no {wanted:?}; there are: {}", names.join(", "));
+        return Err(SettingsError::of("--destination", problem).into());
     }
     let masks = Masks::of(&values, instances.iter().map(|instance| (instance.outlet.name.as_str(), instance.kind)));
     if !args.destination.is_empty() {
@@ -100,7 +99,7 @@ fn preview(instance: &Instance, decoded: &Decoded<'_>, masks: &Masks, console: &
     console.print(&console.paint.bold(&format!("{rule:─<80}")));
     for run in batch::cut(&rendered.spans, destination.limits()) {
         let parcel = destination.pack(Records::new(&rendered.buffer, &rendered.spans[run]));
-        console.print(&match &parcel {
+        console.print_payload(&match &parcel {
             Parcel::Http(parcel) => http_text(parcel, masks),
             Parcel::Syslog(parcel) => syslog_text(parcel, destination.transport(), masks),
         });
@@ -112,8 +111,7 @@ fn preview(instance: &Instance, decoded: &Decoded<'_>, masks: &Masks, console: &
 }
 
 fn http_text(parcel: &HttpParcel, masks: &Masks) -> String {
-    let query = parcel.url.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let target = masks.cover(&format!("{}{query}", parcel.url.path()));
+    let target = masks.target(&parcel.url[url::Position::BeforePath..url::Position::AfterQuery]);
     let mut host = parcel.url.host_str().unwrap_or_default().to_owned();
     if let Some(port) = parcel.url.port() {
         host.push_str(&format!(":{port}"));
@@ -135,11 +133,11 @@ fn http_text(parcel: &HttpParcel, masks: &Masks) -> String {
             lines.extend(authorization.as_ref().map(|_| format!("authorization: {MASK}")));
         }
     }
-    if parcel.gzip && parcel.body.len() >= GZIP_FROM {
+    if is_compressed(parcel) {
         lines.push("content-encoding: gzip".to_owned());
     }
     let body = masks.cover(&String::from_utf8_lossy(&parcel.body));
-    format!("{}\n\n{}\n", visible(&lines.join("\n")), visible(&body))
+    format!("{}\n\n{body}\n", lines.join("\n"))
 }
 
 fn syslog_text(parcel: &SyslogParcel, transport: &Transport, masks: &Masks) -> String {
@@ -147,7 +145,7 @@ fn syslog_text(parcel: &SyslogParcel, transport: &Transport, masks: &Masks) -> S
         if options.framing == Framing::OctetCounting && options.scheme != SyslogScheme::Udp);
     let mut out = String::new();
     for message in parcel.messages.iter() {
-        let text = visible(&masks.cover(&String::from_utf8_lossy(message)));
+        let text = masks.cover(&String::from_utf8_lossy(message));
         match counted {
             true => out.push_str(&format!("{} {text}\n", message.len())),
             false => out.push_str(&format!("{text}\n")),
