@@ -50,10 +50,15 @@ async fn run(folder: &Path, args: &[&str], settings: &[(&str, &str)]) -> Ended {
     }
 }
 
-/// The summary's row of one destination: its name and its counts.
-fn row<'a>(stdout: &'a str, destination: &str) -> Vec<&'a str> {
-    let mut rows = stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    rows.rfind(|row| row.len() == 5 && row[0] == destination).unwrap_or_else(|| panic!("no {destination} in {stdout}"))
+/// The summary's row of one destination: events in, delivered, parked, dead, filtered.
+fn row(stdout: &str, destination: &str) -> [usize; 5] {
+    let counts = |line: &str| {
+        let mut cells = line.split_whitespace();
+        let own = cells.next() == Some(destination);
+        let counts: Vec<usize> = cells.map_while(|cell| cell.parse().ok()).collect();
+        own.then_some(counts)?.try_into().ok()
+    };
+    stdout.lines().rev().find_map(counts).unwrap_or_else(|| panic!("no {destination} in {stdout}"))
 }
 
 #[tokio::test]
@@ -63,16 +68,18 @@ async fn the_first_run_needs_nothing_and_shows_every_destination() {
     assert_eq!(ended.code, Some(0), "{}\n{}", ended.stdout, ended.stderr);
     for kind in CATALOG {
         assert!(ended.stdout.contains(&format!("── {} ({}) ", kind.title, kind.name)), "{}", kind.name);
-        let row = row(&ended.stdout, kind.name);
-        let counts: Vec<usize> = row[1..].iter().map(|count| count.parse().unwrap()).collect();
-        assert_eq!((counts[0] + counts[3], counts[1], counts[2]), (SAMPLES.len(), 0, 0), "{row:?}");
-        assert!(counts[0] > 0, "{row:?}");
+        let [came, delivered, parked, dead, filtered] = row(&ended.stdout, kind.name);
+        assert_eq!((came, delivered + filtered, parked, dead), (SAMPLES.len(), SAMPLES.len(), 0, 0), "{}", kind.name);
+        assert!(delivered > 0, "{}", kind.name);
         for (key, value) in kind.rehearsal.settings {
             let secret =
                 kind.settings.iter().flat_map(|group| group.iter()).any(|known| known.key == *key && known.secret);
             assert!(!secret || !ended.stdout.contains(value), "{} shows its {key}", kind.name);
         }
     }
+    assert!(ended.stdout.contains("; everything was delivered"), "{}", ended.stdout);
+    assert!(!ended.stderr.contains("handler"), "a rehearsal has nothing to warn about: {}", ended.stderr);
+    assert!(!ended.stdout.contains('\x1b') && !ended.stderr.contains('\x1b'), "no colours and no progress in a file");
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
     assert!(left.is_empty(), "a rehearsal leaves {left:?} behind");
 }
@@ -96,7 +103,7 @@ async fn sized_bodies_and_small_batches_bring_the_same() {
     std::fs::write(root.join("host.json"), host.to_string()).unwrap();
     let ended = run(folder.path(), &["local", "--sized", "--quiet", "--root", root.to_str().unwrap()], &[]).await;
     assert_eq!(ended.code, Some(0), "{}\n{}", ended.stdout, ended.stderr);
-    assert_eq!(row(&ended.stdout, CATALOG[0].name)[1], SAMPLES.len().to_string());
+    assert_eq!(row(&ended.stdout, CATALOG[0].name), [SAMPLES.len(), SAMPLES.len(), 0, 0, 0]);
 }
 
 #[tokio::test]
@@ -106,8 +113,8 @@ async fn what_is_no_record_is_counted_and_fails_the_run() {
     std::fs::write(&file, format!("{}\nnot json at all\n", SAMPLES[0].1.replace('\n', ""))).unwrap();
     let ended = run(folder.path(), &["local", "--quiet", file.to_str().unwrap()], &[]).await;
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
-    assert!(ended.stdout.contains("2 events in, 1 records, 1 pieces that are no record"), "{}", ended.stdout);
-    assert_eq!(row(&ended.stdout, CATALOG[0].name)[1], "1");
+    assert!(ended.stdout.contains("1 event in, from 2 event bodies, 1 piece that is no event"), "{}", ended.stdout);
+    assert_eq!(row(&ended.stdout, CATALOG[0].name), [1, 1, 0, 0, 0]);
 }
 
 #[tokio::test]
@@ -147,7 +154,7 @@ async fn bad_settings_are_one_message_and_start_nothing() {
         ("DELIVERY__BUDGET", "soon"),
         ("STATE__URL", url.as_str()),
     ];
-    for args in [&["local"][..], &["check"], &["check", "--connect"], &["preview"], &["replay"]] {
+    for args in [&["local"][..], &["check"], &["check", "--connect"], &["preview"]] {
         let ended = run(folder.path(), args, &settings).await;
         assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.stderr);
         let named: &[&str] = match args[0] {
@@ -163,18 +170,84 @@ async fn bad_settings_are_one_message_and_start_nothing() {
             ended.stdout,
             ended.stderr
         );
+        assert!(!state.exists(), "{args:?} created the store");
     }
+}
+
+#[tokio::test]
+async fn names_that_do_not_exist_are_faults_of_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    for args in [
+        &["settings", "nosuch"][..],
+        &["preview", "-d", "nosuch"],
+        &["local", "--function", "status"],
+        &["local", "--root", "nosuch"],
+        &["loacl"],
+    ] {
+        let ended = run(folder.path(), args, &[]).await;
+        assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.stderr);
+        assert!(ended.stdout.is_empty() && !ended.stderr.is_empty(), "{args:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_unreachable_destination_left_is_parked_and_told_from_the_next_run() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody listens at a port that was free a moment ago.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = format!("tcp://{free}");
+    let mut settings = vec![("DESTINATIONS", "soc=syslog"), ("SOC__ADDRESS", &address), ("DELIVERY__ATTEMPTS", "1")];
+    let ended = run(folder.path(), &["local"], &settings).await;
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert_eq!(row(&ended.stdout, "soc"), [SAMPLES.len(), 0, SAMPLES.len(), 0, 0]);
+    assert!(ended.stdout.contains("; not everything was delivered"), "{}", ended.stdout);
+    assert!(!ended.stdout.contains("earlier run"), "{}", ended.stdout);
+
+    settings.push(("SOC__EVENTS", "secure_score"));
+    let ended = run(folder.path(), &["local", "-q"], &settings).await;
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert_eq!(row(&ended.stdout, "soc"), [SAMPLES.len(), 0, SAMPLES.len(), 0, SAMPLES.len()]);
+    let earlier = format!("the store held {} events of earlier runs", SAMPLES.len());
+    assert!(ended.stdout.contains(&earlier), "{}", ended.stdout);
+}
+
+#[tokio::test]
+async fn dead_letters_of_a_local_run_are_replayed_from_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = run(folder.path(), &["replay"], &[]).await;
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("STATE__URL: is required"), "{}", ended.stderr);
+    assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none(), "a store was made up");
+
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let settings =
+        [("DESTINATIONS", "soc=syslog"), ("SOC__ADDRESS", &*format!("tcp://{free}")), ("SOC__EVENTS", "alert")];
+    std::fs::write(folder.path().join("bad.json"), "no json").unwrap();
+    let ended = run(folder.path(), &["local", "-q", "bad.json"], &settings).await;
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    // Without any of the settings: replaying needs none of a destination's secrets.
+    let dry = run(folder.path(), &["replay", "--dry-run", "--reason", "NOT A JSON"], &[]).await;
+    assert_eq!(dry.code, Some(0), "{}", dry.stderr);
+    assert!(dry.stdout.contains("_undecodable") && dry.stdout.contains("1 would be replayed"), "{}", dry.stdout);
+    for (filter, matched) in [("--destination=soc", false), ("--until=24h", false), ("--since=24h", true)] {
+        let ended = run(folder.path(), &["replay", "--dry-run", filter], &[]).await;
+        assert_eq!(ended.stdout.contains("1 would be replayed"), matched, "{filter}: {}", ended.stdout);
+    }
+    let ended = run(folder.path(), &["replay"], &[]).await;
+    assert!(ended.stdout.contains("1 replayed"), "a dry run changed something: {}", ended.stdout);
+    let ended = run(folder.path(), &["replay"], &[]).await;
+    assert_eq!((ended.code, ended.stdout.trim()), (Some(0), "no dead letters match"));
 }
 
 #[tokio::test]
 async fn help_teaches_and_names_the_exit_codes() {
     let folder = tempfile::tempdir().unwrap();
-    for command in ["local", "preview", "check", "settings", "replay"] {
+    for command in ["serve", "local", "preview", "check", "settings", "replay"] {
         let ended = run(folder.path(), &[command, "--help"], &[]).await;
         assert_eq!(ended.code, Some(0));
-        assert!(ended.stdout.contains("Examples:") && ended.stdout.contains("Exit codes:"), "{command}");
+        assert!(ended.stdout.contains("Exit codes:\n"), "{command}");
+        assert!(ended.stdout.contains("Examples:\n") || command == "serve", "{command}");
     }
-    assert_eq!(run(folder.path(), &["loacl"], &[]).await.code, Some(2));
 }
 
 #[tokio::test]
@@ -199,7 +272,7 @@ async fn a_preview_shows_every_destination_and_no_secret() {
     assert!(ended.stdout.contains("authorization: Splunk ***\n"), "{}", ended.stdout);
     assert!(!ended.stdout.contains("hunter2"));
     let ended = run(folder.path(), &["preview", "--destination", "other"], &settings).await;
-    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("there are: mine"), "{}", ended.stderr);
 }
 
@@ -276,7 +349,7 @@ async fn watching_takes_events_at_its_port_until_it_is_stopped() {
     };
     let (status, rest) = tokio::time::timeout(GUARD, watched).await.expect("it stops");
     assert!(status.success(), "{rest}");
-    assert_eq!(row(&rest, CATALOG[0].name)[1], (SAMPLES.len() + 1).to_string());
+    assert_eq!(row(&rest, CATALOG[0].name)[..2], [SAMPLES.len() + 1; 2]);
 }
 
 /// What a value is made of: kinds and keys, with JSON inside strings opened.
