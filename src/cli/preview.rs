@@ -7,14 +7,16 @@ use clap::Args;
 use jiff::Timestamp;
 
 use crate::app::Instance;
-use crate::batch::{self, Records, Rendered, Span};
+use crate::batch::{self, Records};
 use crate::deliver::is_compressed;
+use crate::event::Event;
 use crate::event::decode::{self, Decoded, Texts};
 use crate::local::console::Console;
 use crate::local::payload::{MASK, Masks};
 use crate::local::receivers;
 use crate::local::settings_file::Sources;
 use crate::parcel::{Auth, HttpParcel, Parcel, SyslogParcel};
+use crate::relay;
 use crate::settings::{SettingsError, Values};
 use crate::transport::{Framing, SyslogScheme, Transport};
 
@@ -22,7 +24,7 @@ use crate::transport::{Framing, SyslogScheme, Transport};
 ///
 /// HTTP requests are shown with their body as it is, but not compressed, and without the headers accept, user-agent and content-length; syslog
 /// messages with the length before them where octets are counted, and a line feed after them. Values that are made at the time of sending are
-/// shown in angle brackets. On a terminal, control characters are spelled out.
+/// shown in angle brackets; an event without a time of its own gets the present one. On a terminal, control characters are spelled out.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(super) struct PreviewArgs {
@@ -80,21 +82,13 @@ pub(super) fn run(args: &PreviewArgs, environment: &Values, console: &Console) -
 /// Prints one destination's parcels; whether every event that it takes can be expressed.
 fn preview(instance: &Instance, decoded: &Decoded<'_>, masks: &Masks, console: &Console) -> bool {
     let destination = &instance.outlet.destination;
-    let (mut buffer, mut spans, mut good) = (Vec::new(), Vec::new(), true);
-    let taken = decoded.events.iter().filter(|event| instance.route.takes(event));
-    for event in taken {
-        let start = buffer.len();
-        match destination.render(event, &mut buffer) {
-            Ok(()) => spans.push(Span { start, end: buffer.len(), id: event.id }),
-            Err(error) => {
-                buffer.truncate(start);
-                good = false;
-                console.warn(&format!("{}: event {} would be dead-lettered: {error}", instance.outlet.name, event.id));
-            }
-        }
+    let chosen: Vec<&Event<'_>> = decoded.events.iter().filter(|event| instance.route.takes(event)).collect();
+    let (rendered, mut unfit) = relay::render(instance, &chosen);
+    let good = unfit.peek().is_none();
+    for (index, reason) in unfit {
+        let id = chosen[index].id;
+        console.warn(&format!("{}: event {id} would be dead-lettered: {reason}", instance.outlet.name));
     }
-    let rendered = Rendered { buffer: buffer.into(), spans };
-    let filtered = decoded.events.iter().filter(|event| !instance.route.takes(event)).count();
     let rule = format!("── {} ({}) ", instance.kind.title, instance.outlet.name);
     console.print(&console.paint.bold(&format!("{rule:─<80}")));
     for run in batch::cut(&rendered.spans, destination.limits()) {
@@ -104,8 +98,9 @@ fn preview(instance: &Instance, decoded: &Decoded<'_>, masks: &Masks, console: &
             Parcel::Syslog(parcel) => syslog_text(parcel, destination.transport(), masks),
         });
     }
+    let filtered = decoded.events.len() - chosen.len();
     if filtered > 0 {
-        console.note(&format!("{}: {filtered} events are filtered out by its settings", instance.outlet.name));
+        console.note(&format!("{}: {filtered} filtered out by its settings", instance.outlet.name));
     }
     good
 }

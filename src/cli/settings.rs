@@ -14,7 +14,7 @@ use crate::settings::SettingsError;
 use crate::settings::{Need, Setting};
 
 /// Settings of the Functions host and of the triggers, for a local settings file; the relay itself does not read them.
-const HOST_SETTINGS: &[(&str, &str)] = &[
+pub const HOST_SETTINGS: &[(&str, &str)] = &[
     ("FUNCTIONS_WORKER_RUNTIME", "custom"),
     ("AzureWebJobsStorage", "UseDevelopmentStorage=true"),
     ("EventHub__fullyQualifiedNamespace", ""),
@@ -115,12 +115,11 @@ fn markdown_table(section: &str, declared: impl Iterator<Item = &'static Setting
 }
 
 fn markdown_row(out: &mut String, section: &str, setting: &Setting) {
-    // GitHub takes `<account>` for HTML and drops it.
-    let escape = |text: &str| text.replace('|', "\\|").replace('<', "&lt;");
+    let escape = |text: &str| text.replace('|', "\\|");
     let (needed, default) = match setting.need {
         Need::Required => ("yes", String::new()),
         Need::Optional => ("no", String::new()),
-        Need::Default(value) => ("no", format!("`{}`", value.replace('|', "\\|"))),
+        Need::Default(value) => ("no", format!("`{}`", escape(value))),
     };
     let secret = if setting.secret { " Secret." } else { "" };
     let name = full_name(section, setting.key);
@@ -203,6 +202,15 @@ mod tests {
     fn every_kind_has_a_row_per_setting() {
         for kind in CATALOG {
             assert_eq!(markdown(kind).lines().count(), 2 + settings_of(kind).count(), "{}", kind.name);
+        }
+    }
+
+    #[test]
+    fn no_meaning_holds_what_markdown_would_swallow() {
+        let program = crate::app::SECTIONS.iter().flat_map(|(_, declared)| declared.iter());
+        for setting in CATALOG.iter().flat_map(settings_of).chain(program) {
+            let code_aside: String = setting.about.split('`').step_by(2).collect();
+            assert!(!code_aside.contains('<'), "{}: put <...> in backticks: {}", setting.key, setting.about);
         }
     }
 }

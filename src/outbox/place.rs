@@ -20,8 +20,8 @@ use crate::settings::{Section, Setting};
 /// Settings of the outbox, in the section `state`.
 pub const SETTINGS: &[Setting] = &[Setting::required(
     "URL",
-    "Where parked and dead letters lie: https://<account>.blob.core.windows.net/<container>[/<prefix>] (opened by the app's identity, \
-     role Storage Blob Data Contributor), file:///absolute/folder, or memory: (lost at exit; for trials only).",
+    "Where parked and dead letters lie: `https://<account>.blob.core.windows.net/<container>[/<prefix>]` (opened by the app's identity, \
+     role Storage Blob Data Contributor), `file:///absolute/folder`, or `memory:` (lost at exit; for trials only).",
 )];
 
 /// Blob endpoints of the Azure clouds.

@@ -1,6 +1,7 @@
 //! The command line and the local run, through the built program.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -9,6 +10,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use defender_relay::destinations::CATALOG;
 use defender_relay::local::invocation::{self, Attempt, HttpRequest, HubEvent, Partition};
+use defender_relay::local::payload::Payload;
+use defender_relay::local::receivers::{Arrival, Receivers};
 use defender_relay::local::retry::{Delay, RetryPolicy};
 use defender_relay::local::script_root::DataType;
 use defender_relay::local::source::SAMPLES;
@@ -274,6 +277,71 @@ async fn a_preview_shows_every_destination_and_no_secret() {
     let ended = run(folder.path(), &["preview", "--destination", "other"], &settings).await;
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("there are: mine"), "{}", ended.stderr);
+}
+
+/// What a preview printed, by destination.
+fn sections(stdout: &str) -> Vec<(&str, &str)> {
+    let sections = stdout.split("── ").skip(1).map(|section| {
+        let (heading, text) = section.split_once('\n').unwrap();
+        let name = heading.rsplit_once('(').unwrap().1.split(')').next().unwrap();
+        (name, text)
+    });
+    sections.collect()
+}
+
+#[tokio::test]
+async fn a_preview_is_what_arrives_byte_for_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    // Control characters that JSON lets stand as they are, and what line formats must escape.
+    let hostile = format!(
+        r#"{{"SystemAlertId":"a-1","AlertType":"X|Y=Z\\","AlertDisplayName":"é\t|\n{}{}\u0000","Severity":"High","TimeGenerated":"2026-08-21T09:15:01Z","Description":"{}"}}"#,
+        '\u{7f}',
+        '\u{9b}',
+        "long ".repeat(500)
+    );
+    std::fs::write(folder.path().join("events.ndjson"), format!("{}\n{hostile}\n", SAMPLES[0].1.replace('\n', "")))
+        .unwrap();
+    let mut receivers = Receivers::start().await.unwrap();
+    let settings = receivers.settings.clone();
+    let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let sent = run(folder.path(), &["local", "-q", "events.ndjson"], &settings).await;
+    assert_eq!(sent.code, Some(0), "{}{}", sent.stdout, sent.stderr);
+    let shown = run(folder.path(), &["preview", "events.ndjson"], &settings).await;
+    assert_eq!(shown.code, Some(0), "{}", shown.stderr);
+
+    let mut arrived: BTreeMap<&str, Vec<Payload>> = BTreeMap::new();
+    while let Ok(Arrival { destination, payload }) = receivers.arrivals.try_recv() {
+        arrived.entry(destination).or_default().push(payload);
+    }
+    let sections = sections(&shown.stdout);
+    assert_eq!(sections.len(), CATALOG.len());
+    for (name, mut text) in sections {
+        assert!(!arrived[name].is_empty(), "nothing arrived at {name}");
+        for payload in &arrived[name] {
+            match payload {
+                Payload::Syslog(message) => {
+                    let message = std::str::from_utf8(message).unwrap();
+                    text = text.strip_prefix(&format!("{} ", message.len())).unwrap_or(text);
+                    text = text.strip_prefix(message).and_then(|rest| rest.strip_prefix('\n')).expect(name);
+                }
+                Payload::Http { method, target, headers, body } => {
+                    let (head, rest) = text.split_once("\n\n").unwrap();
+                    let mut lines = head.lines();
+                    assert_eq!(lines.next(), Some(format!("{method} {target} HTTP/1.1").as_str()));
+                    for line in lines {
+                        let (header, shown) = line.split_once(": ").unwrap();
+                        let (_, sent) = headers.iter().find(|(name, _)| name == header).expect(header);
+                        assert!(shown == sent || shown.contains("***") || shown.starts_with('<'), "{name}: {line}");
+                    }
+                    let body = std::str::from_utf8(body).unwrap();
+                    let shown = rest.get(..body.len());
+                    assert_eq!(shown, Some(body), "{name}");
+                    text = rest[body.len()..].strip_prefix("\n\n").expect(name);
+                }
+            }
+        }
+        assert_eq!(text.trim(), "", "{name}: shown, and not sent");
+    }
 }
 
 #[tokio::test]
