@@ -86,24 +86,14 @@ pub struct App {
 }
 
 impl App {
-    /// Opens everything, without touching the network.
+    /// Opens everything, without touching the network. Creates the store's folder, where it is one, once no setting is faulty.
     ///
     /// # Errors
     /// Every configuration fault, each naming its setting.
     pub fn open(values: &Values) -> Result<Self, SettingsError> {
-        let mut faults = Vec::new();
-        let instances = collect(open_destinations(values), &mut faults);
-        let state = Section::new("STATE", vec![outbox::SETTINGS], values);
-        let identity = Arc::new(Identity::choose(values));
-        faults.extend(unresolved(&Identity::SETTINGS, values));
-        let outbox = collect(Outbox::open(&state, &identity), &mut faults);
-        let delivery = collect(open_delivery(values), &mut faults);
-        match (instances, outbox, delivery) {
-            (Some(instances), Some(outbox), Some(delivery)) if faults.is_empty() => {
-                Ok(Self { instances, outbox, delivery, events: AtomicU64::new(0), undecodable: AtomicU64::new(0) })
-            }
-            _ => Err(SettingsError { faults }),
-        }
+        let (instances, delivery) = check(values)?;
+        let outbox = open_outbox(values)?;
+        Ok(Self { instances, outbox, delivery, events: AtomicU64::new(0), undecodable: AtomicU64::new(0) })
     }
 
     /// The configured destination of that name.
@@ -128,12 +118,32 @@ fn unresolved(names: &[&str], values: &Values) -> Vec<Fault> {
     unresolved.map(|name| Fault { setting: (*name).to_owned(), problem: UNRESOLVED.to_owned() }).collect()
 }
 
-/// Checks the whole configuration without opening connections.
+/// Checks the whole configuration: connects to nothing, creates nothing.
 ///
 /// # Errors
 /// Every configuration fault.
-pub fn check(values: &Values) -> Result<(), SettingsError> {
-    App::open(values).map(drop)
+pub fn check(values: &Values) -> Result<(Vec<Instance>, Delivery), SettingsError> {
+    let mut faults = Vec::new();
+    let instances = collect(open_destinations(values), &mut faults);
+    let store = collect(Outbox::check(&state_section(values)), &mut faults);
+    faults.extend(unresolved(&Identity::SETTINGS, values));
+    let delivery = collect(open_delivery(values), &mut faults);
+    match (instances, store, delivery) {
+        (Some(instances), Some(()), Some(delivery)) if faults.is_empty() => Ok((instances, delivery)),
+        _ => Err(SettingsError { faults }),
+    }
+}
+
+/// Opens the outbox alone.
+///
+/// # Errors
+/// When `STATE__URL` is missing, or names no store that can be opened.
+pub fn open_outbox(values: &Values) -> Result<Outbox, SettingsError> {
+    Outbox::open(&state_section(values), &Arc::new(Identity::choose(values)))
+}
+
+fn state_section(values: &Values) -> Section<'_> {
+    Section::new("STATE", vec![outbox::SETTINGS], values)
 }
 
 fn open_delivery(values: &Values) -> Result<Delivery, SettingsError> {

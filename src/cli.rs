@@ -19,9 +19,10 @@ use crate::settings::{FAULTY_SETTINGS, SettingsError, Values};
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done; every event was delivered, every check passed
-  1  failed, or not everything was delivered
-  2  faulty settings or command line: one message lists all faults, nothing was started";
+  0    done; every event was delivered, every check passed
+  1    failed, or not everything was delivered
+  2    faulty settings or command line: one message lists all faults, nothing was started
+  143  serve only: stopped by a signal";
 
 /// Streams Microsoft Defender for Cloud alerts to the systems where security teams work.
 ///
@@ -38,8 +39,9 @@ struct Cli {
 enum Command {
     /// Serves the Azure Functions host (what runs without a command)
     ///
-    /// Listens on 127.0.0.1 at the port in FUNCTIONS_CUSTOMHANDLER_PORT. With faulty settings it starts all the same and fails every
-    /// invocation, so that the host keeps the events.
+    /// Listens on 127.0.0.1 at the port in FUNCTIONS_CUSTOMHANDLER_PORT, else 8080, until SIGTERM or Ctrl-C. Reads its settings from the
+    /// environment only. With faulty settings it starts all the same and fails every invocation, so that the host keeps the events.
+    #[command(after_help = SERVE_HELP)]
     Serve,
     Local(LocalArgs),
     Preview(preview::PreviewArgs),
@@ -47,6 +49,12 @@ enum Command {
     Settings(settings::SettingsArgs),
     Replay(replay::ReplayArgs),
 }
+
+const SERVE_HELP: &str = "\
+Exit codes:
+  1    the port cannot be used
+  2    faulty command line
+  143  stopped by a signal; never 0, which the host takes for a wish to stay away";
 
 /// Runs the relay on this machine, with sample alerts and receivers of its own
 ///
@@ -165,7 +173,10 @@ async fn run_local(
     console: &impl Fn(Loudness) -> Arc<Console>,
 ) -> anyhow::Result<ExitCode> {
     let console = console(args.loudness.loudness());
-    let sources = args.settings.read(environment)?;
+    let mut sources = args.settings.read(environment)?;
+    if sources.own {
+        sources = sources.with_local_store(&std::env::current_dir()?)?;
+    }
     console.note(&match (&sources.file, sources.own) {
         (Some(file), true) => format!("settings of the environment and {}", file.display()),
         (None, true) => "settings of the environment".to_owned(),

@@ -54,4 +54,6 @@ mod syslog;
 mod tls;
 pub mod token;
 
+pub use http::is_compressed;
+
 pub use run::{deliver, probe};

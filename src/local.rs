@@ -21,6 +21,7 @@ pub mod table;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,7 @@ use crate::settings::Values;
 
 use console::{Console, Loudness};
 use handler::{Handler, Launch};
-use host::{Host, Status};
+use host::{DestinationStatus, Host, Status};
 use invocation::HubEvent;
 use payload::{Masks, Payload};
 use receivers::{Arrival, Receivers};
@@ -46,6 +47,8 @@ use stop::Stop;
 
 /// Longest wait for what was delivered to come out at the other end of a loopback connection.
 const ARRIVAL_PATIENCE: Duration = Duration::from_secs(2);
+/// Longest wait, once the user wants to stop, for the delivery of what was taken before.
+const LAST_DELIVERY: Duration = Duration::from_secs(2);
 /// Longest wait for the summary's figures.
 const STATUS_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -105,29 +108,44 @@ pub async fn run(options: &Options, sources: &Sources, console: &Arc<Console>) -
     let handler = Handler::start(launch, client.clone(), console.clone()).await?;
     let host = Arc::new(Host::new(client, handler, root.timeout, options.sized, console.clone()));
 
-    let sent = tokio::select! {
-        sent = send(&host, &function, &root, &bodies, console) => Some(sent?),
-        () = keep_first(scene.receivers.as_mut(), &mut scene.first, usize::MAX) => None,
-        () = stop.wait() => None,
+    // Without a store there may be no status, but events can be delivered all the same.
+    let before = ask_status(&host).await.unwrap_or_default();
+    let mut taken = Taken { came: bodies.len(), ..Taken::default() };
+    let stopped = tokio::select! {
+        sent = send(&host, &function, &root, &bodies, &mut taken, console) => { sent?; false }
+        () = keep_first(scene.receivers.as_mut(), &mut scene.first, usize::MAX) => true,
+        () = stop.wait() => true,
     };
+    console.progress("");
     let mut status = ask_status(&host).await?;
     if console.loudness() != Loudness::Quiet {
         show_first(&mut scene, &status, console).await;
     }
-    console.print(&format!("\n{}", summary(&status, bodies.len(), console)));
-    let mut good = sent == Some(true);
-    if let (Some(door), true) = (door, sent.is_some()) {
+    console.print(&summary(&taken, &status.since(&before), host.restarts(), console));
+    if let (Some(door), false) = (door, stopped) {
         console.print(&format!(
             "\nlistening on http://{0}/: POST one event there; functions under http://{0}/api/; Ctrl-C stops",
             door.local_addr()?
         ));
-        let next = bodies.len() as u64;
-        let (more, failed) = watch(door, &host, &function, &root, &mut scene, &stop, next, console).await?;
+        watch(door, &host, &function, &root, &mut scene, &stop, &mut taken, console).await?;
         status = ask_status(&host).await?;
-        console.print(&format!("\n{}", summary(&status, bodies.len() + more, console)));
-        good &= failed == 0;
+        console.print(&summary(&taken, &status.since(&before), host.restarts(), console));
     }
-    Ok(if good && status.all_delivered() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let good = taken.all() && status.since(&before).all_delivered();
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Events that the hub of this run had, and how many of them the handler answered for.
+#[derive(Debug, Default)]
+struct Taken {
+    came: usize,
+    answered: usize,
+}
+
+impl Taken {
+    fn all(&self) -> bool {
+        self.answered == self.came
+    }
 }
 
 impl Scene {
@@ -166,34 +184,34 @@ impl Scene {
     }
 }
 
-/// Posts all events in batches, then ticks the timers once if something was parked; whether every invocation succeeded.
+/// Posts all events in batches, then ticks the timers once if something was parked.
 async fn send(
     host: &Host,
     function: &Function,
     root: &ScriptRoot,
     bodies: &[Vec<u8>],
+    taken: &mut Taken,
     console: &Console,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<()> {
     let now = Timestamp::now();
     let events: Vec<HubEvent> = (0..)
         .zip(bodies)
         .map(|(sequence_number, body)| HubEvent { body: body.clone(), sequence_number, enqueued: now })
         .collect();
-    let mut good = true;
-    let mut done = 0;
-    for batch in events.chunks(root.max_batch) {
+    for (batch, done) in events.chunks(root.max_batch).zip((0..).step_by(root.max_batch)) {
         console.progress(&format!("{done} of {} events", events.len()));
-        good &= host.deliver(function, batch).await?;
-        done += batch.len();
+        if host.deliver(function, batch).await? {
+            taken.answered += batch.len();
+        }
     }
     console.progress("");
-    if host.status().await?.waiting() > 0 {
+    if ask_status(host).await.is_ok_and(|status| status.waiting() > 0) {
         for (timer, _) in root.timers() {
             console.note(&format!("something is parked; starting {}", timer.name));
             host.tick(timer).await?;
         }
     }
-    Ok(good)
+    Ok(())
 }
 
 async fn listen(port: u16) -> anyhow::Result<TcpListener> {
@@ -201,7 +219,7 @@ async fn listen(port: u16) -> anyhow::Result<TcpListener> {
     TcpListener::bind(("127.0.0.1", port)).await.with_context(|| format!("port {port} is taken; {hint}"))
 }
 
-/// Takes events and requests on its own port and ticks the timers until it is stopped; how many events came and failed.
+/// Takes events and requests on its own port and ticks the timers until it is stopped.
 #[expect(clippy::too_many_arguments, reason = "everything that a run consists of goes on here")]
 async fn watch(
     door: TcpListener,
@@ -210,19 +228,20 @@ async fn watch(
     root: &ScriptRoot,
     scene: &mut Scene,
     stop: &Stop,
-    next: u64,
+    taken: &mut Taken,
     console: &Console,
-) -> anyhow::Result<(usize, usize)> {
+) -> anyhow::Result<()> {
     let (to, events) = mpsc::channel(1024);
-    let (mut came, mut failed) = (0, 0);
+    let mut delivery = pin!(consume(host, function, root.max_batch, events, taken));
     tokio::select! {
-        ended = door::serve(door, host.clone(), root.functions.clone(), to) => ended?,
-        ended = consume(host, function, root.max_batch, events, next, (&mut came, &mut failed)) => ended?,
-        ended = tick_all(host, root) => ended?,
+        ended = door::serve(door, host.clone(), root.functions.clone(), to) => return ended,
+        ended = &mut delivery => return ended,
+        ended = tick_all(host, root) => return ended,
         () = show_all(scene.receivers.as_mut(), &scene.masks, console) => {}
         () = stop.wait() => {}
     }
-    Ok((came, failed))
+    // The port is closed now; what came through it is still delivered, if that does not take long.
+    tokio::time::timeout(LAST_DELIVERY, delivery).await.unwrap_or(Ok(()))
 }
 
 /// Delivers what comes through the door, as many events at once as wait there.
@@ -231,20 +250,18 @@ async fn consume(
     function: &Function,
     max_batch: usize,
     mut from: mpsc::Receiver<Vec<u8>>,
-    mut next: u64,
-    (came, failed): (&mut usize, &mut usize),
+    taken: &mut Taken,
 ) -> anyhow::Result<()> {
     let mut bodies = Vec::new();
     while from.recv_many(&mut bodies, max_batch).await > 0 {
         let enqueued = Timestamp::now();
-        let batch: Vec<HubEvent> = (next..)
+        let batch: Vec<HubEvent> = (taken.came as u64..)
             .zip(bodies.drain(..))
             .map(|(sequence_number, body)| HubEvent { body, sequence_number, enqueued })
             .collect();
-        next += batch.len() as u64;
-        *came += batch.len();
-        if !host.deliver(function, &batch).await? {
-            *failed += batch.len();
+        taken.came += batch.len();
+        if host.deliver(function, &batch).await? {
+            taken.answered += batch.len();
         }
     }
     Ok(())
@@ -281,8 +298,8 @@ async fn show_all(receivers: Option<&mut Receivers>, masks: &Masks, console: &Co
 fn show(destination: &str, payload: &Payload, masks: &Masks, console: &Console) {
     let title = crate::destinations::kind(destination).map_or(destination, |kind| kind.title);
     let rule = format!("── {title} ({destination}) ");
-    let text = payload.show(masks, console.loudness() == Loudness::Verbose);
-    console.print(&format!("\n{}\n{text}", console.paint.bold(&format!("{rule:─<80}"))));
+    console.print(&format!("\n{}", console.paint.bold(&format!("{rule:─<80}"))));
+    console.print_payload(&payload.show(masks, console.loudness() == Loudness::Verbose));
 }
 
 async fn ask_status(host: &Host) -> anyhow::Result<Status> {
@@ -317,26 +334,45 @@ async fn show_first(scene: &mut Scene, status: &Status, console: &Console) {
     }
 }
 
-fn summary(status: &Status, bodies: usize, console: &Console) -> String {
+/// The table at the end, and what it means in words.
+fn summary(taken: &Taken, status: &Status, restarts: usize, console: &Console) -> String {
     let rows: Vec<Vec<String>> = status
         .destinations
         .iter()
         .map(|destination| {
-            let counts = [destination.delivered, destination.waiting, destination.dead, destination.filtered];
-            let mut row = vec![destination.name.clone()];
-            row.extend(counts.iter().map(u64::to_string));
-            row
+            let DestinationStatus { name, delivered, waiting, dead, filtered, .. } = destination;
+            let counts = [&status.events, delivered, waiting, dead, filtered];
+            std::iter::once(name.clone()).chain(counts.map(u64::to_string)).collect()
         })
         .collect();
-    let mut text = table::text(&["destination", "delivered", "parked", "dead", "filtered"], &rows);
-    let records = status.events;
-    text.push_str(&format!("\n{bodies} events in, {records} records"));
+    let table = table::text(&["destination", "events in", "delivered", "parked", "dead", "filtered"], &rows);
+    let mut text = format!(
+        "\n{table}\n{} in, from {}",
+        counted(status.events, "event", "events"),
+        counted(taken.came as u64, "event body", "event bodies")
+    );
     if status.undecodable.dead > 0 {
-        text.push_str(&format!(", {} pieces that are no record (dead-lettered)", status.undecodable.dead));
+        let pieces = counted(status.undecodable.dead, "piece that is no event", "pieces that are no event");
+        text.push_str(&format!(", {pieces} (dead-lettered)"));
     }
-    text.push_str(&match status.all_delivered() {
-        true => console.paint.good("; everything was delivered"),
-        false => console.paint.bad("; not everything was delivered"),
+    text.push_str(&match (taken.came - taken.answered, status.all_delivered()) {
+        (0, true) => console.paint.good("; everything was delivered"),
+        (0, false) => console.paint.bad("; not everything was delivered"),
+        (left, _) => console.paint.bad(&format!("; no answer of the handler for {left} of the bodies")),
     });
+    if status.waiting_before > 0 {
+        let earlier = counted(status.waiting_before, "event of an earlier run", "events of earlier runs");
+        text.push_str(&format!("\nthe store held {earlier} when this run began; what became of them is counted too"));
+    }
+    if restarts > 0 {
+        text.push_str(&format!(
+            "\nthe handler was restarted {}; events, delivered and filtered count from its last start",
+            counted(restarts as u64, "time", "times")
+        ));
+    }
     text
+}
+
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -130,6 +130,15 @@ impl fmt::Display for Outbox {
 }
 
 impl Outbox {
+    /// Checks `STATE__URL`, and creates nothing.
+    ///
+    /// # Errors
+    /// When the setting is missing or names no store that can be opened.
+    pub fn check(section: &Section<'_>) -> Result<(), SettingsError> {
+        place::check(section);
+        section.finish(())
+    }
+
     /// Opens the outbox that `STATE__URL` names; `section` is that of `state` with [`SETTINGS`]. Connects to nothing: a local folder is
     /// created, a container is not.
     ///

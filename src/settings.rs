@@ -113,6 +113,14 @@ pub struct SettingsError {
     pub faults: Vec<Fault>,
 }
 
+impl SettingsError {
+    /// A single mistake.
+    #[must_use]
+    pub fn of(setting: &str, problem: impl Into<String>) -> Self {
+        Self { faults: vec![Fault { setting: setting.to_owned(), problem: problem.into() }] }
+    }
+}
+
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.faults.len();

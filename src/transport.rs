@@ -1,6 +1,7 @@
 //! How parcels travel: inert options that a destination opens from its settings and the courier obeys.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::settings::{Secret, Section, Setting};
@@ -137,5 +138,11 @@ impl SyslogOptions {
         let (scheme, host, port) = section.syslog_address("ADDRESS");
         let timeout = section.duration("TIMEOUT", Duration::from_secs(1)..=Duration::from_secs(120));
         Self { scheme, host, port, framing, tls: TlsOptions::from_section(section), timeout }
+    }
+
+    /// Whether messages stay on this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 }

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use futures::future::{join, join_all};
 use tokio::time::Instant;
 
-use crate::app::{App, Instance};
+use crate::app::{self, Instance};
 use crate::deliver;
 use crate::local::console::{Console, visible};
 use crate::parcel::Verdict;
@@ -17,8 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Checks every setting, and with --connect the store and every destination
 ///
-/// Prints every fault at once, each with the name of its setting. With --connect it writes to the store and makes a harmless call to each
-/// destination; the README of each destination says what that call proves.
+/// Prints every fault at once, each with the name of its setting. Connects to nothing and creates nothing. With --connect it lists the store
+/// (a local folder is created) and makes a harmless call to each destination; the README of each destination says what that call proves.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(super) struct CheckArgs {
@@ -37,26 +38,28 @@ Examples:
 Exit codes:
   0  no faults, and with --connect everything answered
   1  the store or a destination does not answer as it should
-  2  faulty settings or command line";
+  2  faulty settings or command line: one message lists all faults";
 
 pub(super) async fn run(args: &CheckArgs, environment: &Values, console: &Console) -> anyhow::Result<ExitCode> {
     let sources = args.settings.read(environment)?;
-    let app = App::open(&sources.values)?;
-    for instance in &app.instances {
+    let (instances, _) = app::check(&sources.values)?;
+    for instance in &instances {
         for warning in instance.outlet.destination.warnings() {
             console.warn(&format!("warning: {}: {warning}", instance.outlet.name));
         }
     }
     let mut good = true;
     if args.connect {
-        let store = app.outbox.probe().await.map_err(|error| error.to_string());
-        good &= say(console, "store", store.map(|()| app.outbox.to_string()));
-        let probes = app.instances.iter().map(probe);
-        for (instance, answer) in app.instances.iter().zip(futures::future::join_all(probes).await) {
+        let outbox = app::open_outbox(&sources.values)?;
+        console.progress(&format!("asking the store and {} destinations", instances.len()));
+        let (store, answers) = join(outbox.probe(), join_all(instances.iter().map(probe))).await;
+        console.progress("");
+        good &= say(console, "store", store.map(|()| outbox.to_string()).map_err(|error| error.to_string()));
+        for (instance, answer) in instances.iter().zip(answers) {
             good &= say(console, &instance.outlet.name, answer);
         }
     } else {
-        for instance in &app.instances {
+        for instance in &instances {
             console.print(&format!("{}: settings of {} are complete", instance.outlet.name, instance.kind.title));
         }
     }

@@ -3,28 +3,28 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::ensure;
 use clap::Args;
 use jiff::Timestamp;
 
 use crate::app::Instance;
-use crate::batch::{self, Records, Rendered, Span};
+use crate::batch::{self, Records};
+use crate::deliver::is_compressed;
+use crate::event::Event;
 use crate::event::decode::{self, Decoded, Texts};
-use crate::local::console::{Console, visible};
+use crate::local::console::Console;
 use crate::local::payload::{MASK, Masks};
 use crate::local::receivers;
 use crate::local::settings_file::Sources;
 use crate::parcel::{Auth, HttpParcel, Parcel, SyslogParcel};
-use crate::settings::Values;
+use crate::relay;
+use crate::settings::{SettingsError, Values};
 use crate::transport::{Framing, SyslogScheme, Transport};
-
-/// Least size of a body that the courier compresses.
-const GZIP_FROM: usize = 1024;
 
 /// Prints exactly what each destination would be sent, secrets masked, and sends nothing
 ///
-/// HTTP requests are shown with their body uncompressed and as it is; syslog messages with their framing. Values that are made at the time of
-/// sending are shown in angle brackets.
+/// HTTP requests are shown with their body as it is, but not compressed, and without the headers accept, user-agent and content-length; syslog
+/// messages with the length before them where octets are counted, and a line feed after them. Values that are made at the time of sending are
+/// shown in angle brackets; an event without a time of its own gets the present one. On a terminal, control characters are spelled out.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(super) struct PreviewArgs {
@@ -56,8 +56,9 @@ pub(super) fn run(args: &PreviewArgs, environment: &Values, console: &Console) -
     let values = if sources.own { sources.values } else { receivers::preview_settings(folder.path())? };
     let mut instances = crate::app::open_destinations(&values)?;
     let names: Vec<String> = instances.iter().map(|instance| instance.outlet.name.clone()).collect();
-    for wanted in &args.destination {
-        ensure!(names.contains(wanted), "no destination {wanted:?}; there are: {}", names.join(", "));
+    if let Some(wanted) = args.destination.iter().find(|wanted| !names.contains(wanted)) {
+        let problem = format!("there is no {wanted:?}; there are: {}", names.join(", "));
+        return Err(SettingsError::of("--destination", problem).into());
     }
     let masks = Masks::of(&values, instances.iter().map(|instance| (instance.outlet.name.as_str(), instance.kind)));
     if !args.destination.is_empty() {
@@ -81,39 +82,31 @@ pub(super) fn run(args: &PreviewArgs, environment: &Values, console: &Console) -
 /// Prints one destination's parcels; whether every event that it takes can be expressed.
 fn preview(instance: &Instance, decoded: &Decoded<'_>, masks: &Masks, console: &Console) -> bool {
     let destination = &instance.outlet.destination;
-    let (mut buffer, mut spans, mut good) = (Vec::new(), Vec::new(), true);
-    let taken = decoded.events.iter().filter(|event| instance.route.takes(event));
-    for event in taken {
-        let start = buffer.len();
-        match destination.render(event, &mut buffer) {
-            Ok(()) => spans.push(Span { start, end: buffer.len(), id: event.id }),
-            Err(error) => {
-                buffer.truncate(start);
-                good = false;
-                console.warn(&format!("{}: event {} would be dead-lettered: {error}", instance.outlet.name, event.id));
-            }
-        }
+    let chosen: Vec<&Event<'_>> = decoded.events.iter().filter(|event| instance.route.takes(event)).collect();
+    let (rendered, mut unfit) = relay::render(instance, &chosen);
+    let good = unfit.peek().is_none();
+    for (index, reason) in unfit {
+        let id = chosen[index].id;
+        console.warn(&format!("{}: event {id} would be dead-lettered: {reason}", instance.outlet.name));
     }
-    let rendered = Rendered { buffer: buffer.into(), spans };
-    let filtered = decoded.events.iter().filter(|event| !instance.route.takes(event)).count();
     let rule = format!("── {} ({}) ", instance.kind.title, instance.outlet.name);
     console.print(&console.paint.bold(&format!("{rule:─<80}")));
     for run in batch::cut(&rendered.spans, destination.limits()) {
         let parcel = destination.pack(Records::new(&rendered.buffer, &rendered.spans[run]));
-        console.print(&match &parcel {
+        console.print_payload(&match &parcel {
             Parcel::Http(parcel) => http_text(parcel, masks),
             Parcel::Syslog(parcel) => syslog_text(parcel, destination.transport(), masks),
         });
     }
+    let filtered = decoded.events.len() - chosen.len();
     if filtered > 0 {
-        console.note(&format!("{}: {filtered} events are filtered out by its settings", instance.outlet.name));
+        console.note(&format!("{}: {filtered} filtered out by its settings", instance.outlet.name));
     }
     good
 }
 
 fn http_text(parcel: &HttpParcel, masks: &Masks) -> String {
-    let query = parcel.url.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let target = masks.cover(&format!("{}{query}", parcel.url.path()));
+    let target = masks.target(&parcel.url[url::Position::BeforePath..url::Position::AfterQuery]);
     let mut host = parcel.url.host_str().unwrap_or_default().to_owned();
     if let Some(port) = parcel.url.port() {
         host.push_str(&format!(":{port}"));
@@ -135,11 +128,11 @@ fn http_text(parcel: &HttpParcel, masks: &Masks) -> String {
             lines.extend(authorization.as_ref().map(|_| format!("authorization: {MASK}")));
         }
     }
-    if parcel.gzip && parcel.body.len() >= GZIP_FROM {
+    if is_compressed(parcel) {
         lines.push("content-encoding: gzip".to_owned());
     }
     let body = masks.cover(&String::from_utf8_lossy(&parcel.body));
-    format!("{}\n\n{}\n", visible(&lines.join("\n")), visible(&body))
+    format!("{}\n\n{body}\n", lines.join("\n"))
 }
 
 fn syslog_text(parcel: &SyslogParcel, transport: &Transport, masks: &Masks) -> String {
@@ -147,7 +140,7 @@ fn syslog_text(parcel: &SyslogParcel, transport: &Transport, masks: &Masks) -> S
         if options.framing == Framing::OctetCounting && options.scheme != SyslogScheme::Udp);
     let mut out = String::new();
     for message in parcel.messages.iter() {
-        let text = visible(&masks.cover(&String::from_utf8_lossy(message)));
+        let text = masks.cover(&String::from_utf8_lossy(message));
         match counted {
             true => out.push_str(&format!("{} {text}\n", message.len())),
             false => out.push_str(&format!("{text}\n")),

@@ -8,20 +8,20 @@ use clap::Args;
 use futures::StreamExt;
 use jiff::Timestamp;
 
-use crate::app::App;
 use crate::event::parse_time;
 use crate::local::console::Console;
-use crate::local::table;
-use crate::outbox::{Filter, OutboxError};
+use crate::local::{settings_file, table};
+use crate::outbox::{Filter, Outbox, OutboxError};
 use crate::settings::{Values, parse_duration};
 
 /// Puts dead letters back into the outbox, from where the next `redeliver` sends them
 ///
-/// Mend first what made the destination refuse them. Without filters all of them are meant; --dry-run shows which.
+/// Mend first what made the destination refuse them. Without filters all of them are meant; --dry-run shows which. Of the settings only
+/// STATE__URL is needed; without it, the store that `local` left in the current folder is meant.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(super) struct ReplayArgs {
-    /// Only those of this destination, by its name
+    /// Only those of this destination, by its name; _undecodable for pieces that are no record
     #[arg(long, short)]
     destination: Option<String>,
     /// Only those seen at this time or later: 2026-08-21T09:00:00Z, or 24h for the last 24 hours
@@ -30,13 +30,13 @@ pub(super) struct ReplayArgs {
     /// Only those seen before this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<Timestamp>,
-    /// Only those whose reason contains this text
+    /// Only those whose reason contains this text, in any case
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Only those of this record kind, such as alert or recommendation
     #[arg(long)]
     kind: Option<String>,
-    /// At most so many, oldest first
+    /// At most so many, oldest first within a destination
     #[arg(long)]
     limit: Option<usize>,
     /// Show what would be replayed, and change nothing
@@ -64,8 +64,13 @@ fn time(text: &str) -> Result<Timestamp, String> {
 }
 
 pub(super) async fn run(args: &ReplayArgs, environment: &Values, console: &Console) -> anyhow::Result<ExitCode> {
-    let sources = args.settings.read(environment)?;
-    let app = App::open(&sources.values)?;
+    let here = std::env::current_dir()?;
+    let mut sources = args.settings.read(environment)?;
+    if settings_file::has_local_store(&here) {
+        sources = sources.with_local_store(&here)?;
+    }
+    let outbox = crate::app::open_outbox(&sources.values)?;
+    console.note(&format!("store {outbox}"));
     let filter = Filter {
         destination: args.destination.clone(),
         since: args.since,
@@ -75,7 +80,7 @@ pub(super) async fn run(args: &ReplayArgs, environment: &Values, console: &Conso
         limit: args.limit,
     };
     console.progress("looking for dead letters");
-    let (rows, unreadable) = list(&app, &filter).await.context("the store failed")?;
+    let (rows, unreadable) = list(&outbox, &filter).await.context("the store failed")?;
     console.progress("");
     for reason in &unreadable {
         console.warn(reason);
@@ -91,7 +96,9 @@ pub(super) async fn run(args: &ReplayArgs, environment: &Values, console: &Conso
         })
         .collect();
     console.print(&table::text(&["destination", "kind", "letters", "oldest", "newest", "reason"], &cells));
-    let report = app.outbox.replay(&filter, Timestamp::now(), args.dry_run).await.context("the store failed")?;
+    console.progress(if args.dry_run { "counting" } else { "replaying" });
+    let report = outbox.replay(&filter, Timestamp::now(), args.dry_run).await.context("the store failed")?;
+    console.progress("");
     if args.dry_run {
         console.print(&format!("{} would be replayed; nothing was changed (--dry-run)", report.matched));
     } else {
@@ -113,9 +120,9 @@ struct Group {
 
 type Groups = BTreeMap<(String, String, String), Group>;
 
-async fn list(app: &App, filter: &Filter) -> anyhow::Result<(Groups, Vec<String>)> {
+async fn list(outbox: &Outbox, filter: &Filter) -> anyhow::Result<(Groups, Vec<String>)> {
     let (mut groups, mut unreadable) = (Groups::new(), Vec::new());
-    let mut dead = app.outbox.dead(filter);
+    let mut dead = outbox.dead(filter);
     while let Some(found) = dead.next().await {
         let letter = match found {
             Ok((_, letter)) => letter,

@@ -3,7 +3,6 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
@@ -11,10 +10,11 @@ use crate::destinations::{self, CATALOG, Kind};
 use crate::local::console::Console;
 use crate::local::table::full_name;
 use crate::route::ROUTE_SETTINGS;
+use crate::settings::SettingsError;
 use crate::settings::{Need, Setting};
 
 /// Settings of the Functions host and of the triggers, for a local settings file; the relay itself does not read them.
-const HOST_SETTINGS: &[(&str, &str)] = &[
+pub const HOST_SETTINGS: &[(&str, &str)] = &[
     ("FUNCTIONS_WORKER_RUNTIME", "custom"),
     ("AzureWebJobsStorage", "UseDevelopmentStorage=true"),
     ("EventHub__fullyQualifiedNamespace", ""),
@@ -43,7 +43,9 @@ Examples:
   defender-relay settings --format json splunk > local.settings.json
   defender-relay settings --format markdown
 
-Exit codes: 0 printed, 1 no such destination, 2 faulty command line";
+Exit codes:
+  0  printed
+  2  faulty command line, such as a destination that does not exist";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
@@ -58,7 +60,7 @@ enum Format {
 pub(super) fn run(args: &SettingsArgs, console: &Console) -> anyhow::Result<ExitCode> {
     let kinds: Vec<&Kind> = match args.destinations.as_slice() {
         [] => CATALOG.iter().collect(),
-        names => names.iter().map(|name| kind(name)).collect::<anyhow::Result<_>>()?,
+        names => names.iter().map(|name| kind(name)).collect::<Result<_, _>>()?,
     };
     console.print(
         match args.format {
@@ -75,10 +77,10 @@ pub(super) fn run(args: &SettingsArgs, console: &Console) -> anyhow::Result<Exit
 ///
 /// # Errors
 /// When there is none; the message lists those that there are.
-fn kind(name: &str) -> anyhow::Result<&'static Kind> {
-    destinations::kind(&name.to_ascii_lowercase()).with_context(|| {
+fn kind(name: &str) -> Result<&'static Kind, SettingsError> {
+    destinations::kind(&name.to_ascii_lowercase()).ok_or_else(|| {
         let known: Vec<&str> = CATALOG.iter().map(|kind| kind.name).collect();
-        format!("no destination {name:?}; there are: {}", known.join(", "))
+        SettingsError::of("DESTINATION", format!("there is no {name:?}; there are: {}", known.join(", ")))
     })
 }
 
@@ -200,6 +202,15 @@ mod tests {
     fn every_kind_has_a_row_per_setting() {
         for kind in CATALOG {
             assert_eq!(markdown(kind).lines().count(), 2 + settings_of(kind).count(), "{}", kind.name);
+        }
+    }
+
+    #[test]
+    fn no_meaning_holds_what_markdown_would_swallow() {
+        let program = crate::app::SECTIONS.iter().flat_map(|(_, declared)| declared.iter());
+        for setting in CATALOG.iter().flat_map(settings_of).chain(program) {
+            let code_aside: String = setting.about.split('`').step_by(2).collect();
+            assert!(!code_aside.contains('<'), "{}: put <...> in backticks: {}", setting.key, setting.about);
         }
     }
 }

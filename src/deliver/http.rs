@@ -136,9 +136,7 @@ fn request(parcel: &HttpParcel, timeout: Duration, now: Timestamp) -> Result<req
         headers.append(name, value.clone());
     }
     authorize(headers, parcel, now)?;
-    // A signature holds for the bytes on the wire: signed bodies stay as they are.
-    let signed = matches!(parcel.auth, Auth::StandardWebhooks { .. });
-    let body = match parcel.gzip && !signed && parcel.body.len() > GZIP_ABOVE {
+    let body = match is_compressed(parcel) {
         true => {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             gzip(&parcel.body)
@@ -147,6 +145,13 @@ fn request(parcel: &HttpParcel, timeout: Duration, now: Timestamp) -> Result<req
     };
     *request.body_mut() = Some(body.into());
     Ok(request)
+}
+
+/// Whether the body travels compressed. A signature holds for the bytes on the wire: signed bodies stay as they are.
+#[must_use]
+pub fn is_compressed(parcel: &HttpParcel) -> bool {
+    let signed = matches!(parcel.auth, Auth::StandardWebhooks { .. });
+    parcel.gzip && !signed && parcel.body.len() > GZIP_ABOVE
 }
 
 fn gzip(body: &[u8]) -> Bytes {

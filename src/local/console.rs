@@ -2,6 +2,8 @@
 
 use std::io::{IsTerminal, Write};
 
+use serde_json::{Map, Value};
+
 /// How much is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Loudness {
@@ -64,18 +66,20 @@ pub struct Console {
     pub paint: Paint,
     paint_err: Paint,
     progress: bool,
+    terminal: bool,
 }
 
 impl Console {
     /// The process's own streams.
     #[must_use]
     pub fn new(loudness: Loudness, no_color: bool) -> Self {
-        let terminal = std::io::stderr().is_terminal();
+        let (terminal, terminal_err) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
         Self {
             loudness,
-            paint: Paint::new(std::io::stdout().is_terminal(), no_color),
-            paint_err: Paint::new(terminal, no_color),
-            progress: terminal && loudness == Loudness::Normal,
+            paint: Paint::new(terminal, no_color),
+            paint_err: Paint::new(terminal_err, no_color),
+            progress: terminal_err && loudness == Loudness::Normal,
+            terminal,
         }
     }
 
@@ -91,6 +95,11 @@ impl Console {
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
     }
 
+    /// A payload as a result: byte for byte, except that on a terminal control characters are spelled out.
+    pub fn print_payload(&self, text: &str) {
+        if self.terminal { self.print(&visible(text)) } else { self.print(text) }
+    }
+
     /// Something worth knowing.
     pub fn note(&self, text: &str) {
         if self.loudness != Loudness::Quiet {
@@ -103,10 +112,13 @@ impl Console {
         self.error_line(&self.paint_err.bad(text));
     }
 
-    /// One line of the handler: its warnings and errors always, the rest when asked for. The handler logs no alert content.
+    /// One line of the handler: its warnings and errors always, in words; all of them as they are when asked for. The handler logs no
+    /// alert content.
     pub fn handler_line(&self, line: &str, stderr: bool) {
-        if stderr || self.loudness == Loudness::Verbose {
-            self.error_line(&self.paint_err.dim(&visible(line)));
+        match self.loudness {
+            Loudness::Verbose => self.error_line(&self.paint_err.dim(&visible(line))),
+            _ if stderr => self.error_line(&visible(&in_words(line).unwrap_or_else(|| line.to_owned()))),
+            _ => {}
         }
     }
 
@@ -122,6 +134,19 @@ impl Console {
         let clear = if self.progress { "\r\x1b[K" } else { "" };
         let _ = writeln!(std::io::stderr().lock(), "{clear}{text}");
     }
+}
+
+/// A line of the handler's log for people: level, message, then every field but time and module. Nothing when it is no such line.
+fn in_words(line: &str) -> Option<String> {
+    let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut fields: Map<String, Value> = serde_json::from_str(line).ok()?;
+    let (level, message) = (text(fields.remove("level")?), fields.remove("message").map(text));
+    let named = fields
+        .into_iter()
+        .filter(|(name, _)| name != "timestamp" && name != "target")
+        .map(|(name, value)| format!("{name}: {}", text(value)));
+    let parts: Vec<String> = message.into_iter().chain(named).collect();
+    Some(format!("handler {level}: {}", parts.join("; ")))
 }
 
 /// The text with its control characters spelled out, so that no payload can steer the terminal; line breaks and tabs stay.
@@ -145,6 +170,15 @@ mod tests {
     #[test]
     fn control_characters_cannot_steer_the_terminal() {
         assert_eq!(visible("a\x1b[2Jb\u{9b}c\r\n\td"), "a\\u{1b}[2Jb\\u{9b}c\\r\n\td");
+    }
+
+    #[test]
+    fn log_lines_are_told_in_words() {
+        let line = r#"{"timestamp":"t","level":"WARN","message":"parking events","destination":"soc","events":7,"target":"x"}"#;
+        assert_eq!(in_words(line).unwrap(), "handler WARN: parking events; destination: soc; events: 7");
+        assert_eq!(in_words(r#"{"level":"WARN","warning":"w"}"#).unwrap(), "handler WARN: warning: w");
+        assert_eq!(in_words("thread 'main' has overflowed its stack"), None);
+        assert_eq!(in_words("{}"), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -47,6 +48,7 @@ enum State {
 #[derive(Debug)]
 pub struct Handler {
     port: u16,
+    restarts: Arc<AtomicUsize>,
     state: watch::Receiver<State>,
     watcher: tokio::task::JoinHandle<()>,
 }
@@ -61,14 +63,28 @@ impl Handler {
         let (to, state) = watch::channel(State::Starting);
         let executable = std::env::current_exe().context("the path of this executable is unknown")?;
         let child = spawn(&executable, &launch, port, &console)?;
+        let restarts = Arc::new(AtomicUsize::new(0));
+        let started_again = restarts.clone();
         let watcher = tokio::spawn(async move {
-            let reason = match keep_alive(child, &executable, &launch, port, &client, &to, &console).await {
+            let restart = || {
+                started_again.fetch_add(1, Ordering::Relaxed);
+                to.send_replace(State::Starting);
+                spawn(&executable, &launch, port, &console)
+            };
+            let ready = || drop(to.send_replace(State::Ready));
+            let reason = match keep_alive(child, launch.start_timeout, port, &client, restart, ready, &console).await {
                 Ok(reason) => reason,
                 Err(error) => format!("{error:#}"),
             };
             to.send_replace(State::Gone(reason));
         });
-        Ok(Self { port, state, watcher })
+        Ok(Self { port, restarts, state, watcher })
+    }
+
+    /// How often it was started again.
+    #[must_use]
+    pub fn restarts(&self) -> usize {
+        self.restarts.load(Ordering::Relaxed)
     }
 
     /// Base URL of the handler.
@@ -138,20 +154,20 @@ async fn relay_lines(stream: impl AsyncRead + Unpin, console: Arc<Console>, stde
 /// Watches and restarts the child until it is gone for good; the reason why it is.
 async fn keep_alive(
     mut child: Child,
-    executable: &std::path::Path,
-    launch: &Launch,
+    start_timeout: Duration,
     port: u16,
     client: &reqwest::Client,
-    state: &watch::Sender<State>,
-    console: &Arc<Console>,
+    restart: impl Fn() -> anyhow::Result<Child>,
+    ready: impl Fn(),
+    console: &Console,
 ) -> anyhow::Result<String> {
     let mut errors: Vec<Instant> = Vec::new();
     loop {
         let exit = tokio::select! {
             exit = child.wait() => Some(exit?),
-            ready = wait_ready(client, port, launch.start_timeout) => {
-                if ready {
-                    state.send_replace(State::Ready);
+            is_ready = wait_ready(client, port, start_timeout) => {
+                if is_ready {
+                    ready();
                     Some(child.wait().await?)
                 } else {
                     child.kill().await?;
@@ -165,7 +181,7 @@ async fn keep_alive(
             }
             Some((_, Some(200))) => None,
             Some((exit, _)) => Some(format!("the handler ended ({exit})")),
-            None => Some(format!("the handler did not answer GET / within {:?}", launch.start_timeout)),
+            None => Some(format!("the handler did not answer GET / within {start_timeout:?}")),
         };
         if let Some(what) = what {
             let now = Instant::now();
@@ -178,8 +194,7 @@ async fn keep_alive(
             }
             console.warn(&format!("{what}; restarting it"));
         }
-        state.send_replace(State::Starting);
-        child = spawn(executable, launch, port, console)?;
+        child = restart()?;
     }
 }
 

@@ -52,6 +52,12 @@ impl Host {
         Self { client, handler, timeout, sized, console }
     }
 
+    /// How often the handler was started again.
+    #[must_use]
+    pub fn restarts(&self) -> usize {
+        self.handler.restarts()
+    }
+
     /// Invokes a function once.
     ///
     /// # Errors
@@ -190,6 +196,9 @@ pub struct Status {
     pub undecodable: UndecodableStatus,
     /// Records that were decoded since the handler started.
     pub events: u64,
+    /// Letters that waited in the store when the run began; the function does not say it.
+    #[serde(skip)]
+    pub waiting_before: u64,
 }
 
 /// One destination's counts: the first four since the handler started, `waiting` in the store.
@@ -210,6 +219,8 @@ pub struct DestinationStatus {
     pub filtered: u64,
     /// Parked letters in the store now.
     pub waiting: u64,
+    /// Dead letters in the store now.
+    pub buried: u64,
 }
 
 /// Counts of pieces that were no record.
@@ -218,20 +229,39 @@ pub struct DestinationStatus {
 pub struct UndecodableStatus {
     /// Buried since the handler started.
     pub dead: u64,
+    /// Replayed, and not buried again yet.
+    pub waiting: u64,
+    /// Dead letters in the store now.
+    pub buried: u64,
 }
 
 impl Status {
     /// Letters that wait in the store.
     #[must_use]
     pub fn waiting(&self) -> u64 {
-        self.destinations.iter().map(|destination| destination.waiting).sum()
+        self.undecodable.waiting + self.destinations.iter().map(|destination| destination.waiting).sum::<u64>()
     }
 
     /// Whether nothing waits and nothing died.
     #[must_use]
     pub fn all_delivered(&self) -> bool {
-        self.undecodable.dead == 0
-            && self.destinations.iter().all(|destination| destination.waiting == 0 && destination.dead == 0)
+        let dead: u64 = self.destinations.iter().map(|destination| destination.dead).sum();
+        self.waiting() == 0 && self.undecodable.dead + dead == 0
+    }
+
+    /// The same, with as many dead letters as came into the store since `before`: a handler that was restarted does not remember those
+    /// that it buried.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let mut since = Self { waiting_before: before.waiting(), ..self.clone() };
+        for destination in &mut since.destinations {
+            let earlier = before.destinations.iter().find(|earlier| earlier.name == destination.name);
+            let buried = destination.buried.saturating_sub(earlier.map_or(0, |earlier| earlier.buried));
+            destination.dead = destination.dead.max(buried);
+        }
+        let buried = since.undecodable.buried.saturating_sub(before.undecodable.buried);
+        since.undecodable.dead = since.undecodable.dead.max(buried);
+        since
     }
 }
 

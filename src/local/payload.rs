@@ -5,7 +5,6 @@ use std::fmt::Write;
 use http::header;
 use serde_json::value::RawValue;
 
-use super::console::visible;
 use crate::destinations::Kind;
 use crate::settings::{Values, setting_prefix};
 
@@ -35,6 +34,9 @@ const PLUMBING: [&str; 5] = ["accept", "accept-encoding", "connection", "content
 
 /// Headers whose values are secrets, whoever made them.
 const SECRET_HEADERS: [&str; 5] = ["authorization", "proxy-authorization", "cookie", "x-api-key", "webhook-signature"];
+
+/// What the names of query parameters with credentials contain: `sig` of Logic Apps and of storage, `code` of Functions, and the usual.
+const CREDENTIAL_WORDS: [&str; 9] = ["sig", "code", "key", "token", "secret", "pass", "pwd", "auth", "cred"];
 
 /// The secrets among the settings, so that none is printed wherever a destination puts it.
 #[derive(Clone, Default)]
@@ -73,6 +75,19 @@ impl Masks {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, MASK))
     }
 
+    /// A path with its query, without secrets: also without the value of any parameter that is named like a credential, such as the
+    /// `sig` of a signed address.
+    #[must_use]
+    pub fn target(&self, target: &str) -> String {
+        let target = self.cover(target);
+        let Some((path, query)) = target.split_once('?') else { return target };
+        let parameter = |parameter: &str| match parameter.split_once('=') {
+            Some((name, _)) if is_credential(name) => format!("{name}={MASK}"),
+            _ => parameter.to_owned(),
+        };
+        format!("{path}?{}", query.split('&').map(parameter).collect::<Vec<_>>().join("&"))
+    }
+
     /// A header's value without secrets: an authorization keeps its scheme.
     #[must_use]
     pub fn header(&self, name: &str, value: &str) -> String {
@@ -89,6 +104,11 @@ impl Masks {
     }
 }
 
+fn is_credential(parameter: &str) -> bool {
+    let name = parameter.to_ascii_lowercase();
+    CREDENTIAL_WORDS.iter().any(|word| name.contains(word))
+}
+
 impl Payload {
     /// Whether it carries something: not a poll or a probe.
     #[must_use]
@@ -103,15 +123,15 @@ impl Payload {
     #[must_use]
     pub fn show(&self, masks: &Masks, whole: bool) -> String {
         match self {
-            Self::Syslog(message) => visible(&masks.cover(&String::from_utf8_lossy(message))),
+            Self::Syslog(message) => masks.cover(&String::from_utf8_lossy(message)),
             Self::Http { method, target, headers, body } => {
-                let mut out = format!("{method} {} HTTP/1.1", visible(&masks.cover(target)));
+                let mut out = format!("{method} {} HTTP/1.1", masks.target(target));
                 for (name, value) in headers.iter().filter(|(name, _)| !PLUMBING.contains(&name.as_str())) {
-                    let _ = write!(out, "\n{name}: {}", visible(&masks.header(name, value)));
+                    let _ = write!(out, "\n{name}: {}", masks.header(name, value));
                 }
                 let body = masks.cover(&String::from_utf8_lossy(body));
                 if !body.is_empty() {
-                    let _ = write!(out, "\n\n{}", visible(&readable(&body, whole)));
+                    let _ = write!(out, "\n\n{}", readable(&body, whole));
                 }
                 out
             }
@@ -206,7 +226,7 @@ mod tests {
         let masks = Masks(vec!["hunter2hunter2".into()]);
         let payload = Payload::Http {
             method: "POST".into(),
-            target: "/in/hunter2hunter2?x=1".into(),
+            target: "/in/hunter2hunter2?x=1&Sig=abc%3D&code=&api-version=2020-01-01".into(),
             headers: vec![
                 ("authorization".into(), "Splunk something-else".into()),
                 ("webhook-signature".into(), "v1,c2lnbmF0dXJl".into()),
@@ -218,7 +238,7 @@ mod tests {
         };
         assert_eq!(
             payload.show(&masks, false),
-            "POST /in/***?x=1 HTTP/1.1\nauthorization: Splunk ***\nwebhook-signature: v1,***\nx-custom: a ***\ncookie: ***\n\n{\n  \"key\": \"***\"\n}"
+            "POST /in/***?x=1&Sig=***&code=***&api-version=2020-01-01 HTTP/1.1\nauthorization: Splunk ***\nwebhook-signature: v1,***\nx-custom: a ***\ncookie: ***\n\n{\n  \"key\": \"***\"\n}"
         );
     }
 }

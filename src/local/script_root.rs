@@ -15,7 +15,7 @@ pub(super) use self::files::time_span;
 use self::files::{Binding, FunctionFile, HostFile};
 use super::retry::RetryPolicy;
 use super::schedule::Schedule;
-use crate::settings::Values;
+use crate::settings::{SettingsError, Values};
 
 /// The executable's name in `host.json`; a `host.json` that names another belongs to another program.
 const EXECUTABLE: &str = "defender-relay";
@@ -103,7 +103,14 @@ impl ScriptRoot {
         if let Some(root) = root {
             return match read_folder(root)? {
                 Some((host, functions)) => Self::parse(Some(root.to_owned()), &host, &functions, values),
-                None => bail!("{} holds no host.json with functions beside or under function-triggers", root.display()),
+                None => Err(SettingsError::of(
+                    "--root",
+                    format!(
+                        "{} holds no host.json with functions beside it or under function-triggers",
+                        root.display()
+                    ),
+                )
+                .into()),
             };
         }
         for folder in start.ancestors() {
@@ -155,7 +162,10 @@ impl ScriptRoot {
         let mut hubs = self.functions.iter().filter(|function| matches!(function.trigger, Trigger::EventHub { .. }));
         match name {
             Some(name) => {
-                hubs.find(|function| function.name == name).with_context(|| format!("no event hub function {name:?}"))
+                let known: Vec<&str> = hubs.clone().map(|function| function.name.as_str()).collect();
+                let problem = || format!("there is no event hub function {name:?}; there are: {}", known.join(", "));
+                hubs.find(|function| function.name == name)
+                    .ok_or_else(|| SettingsError::of("--function", problem()).into())
             }
             None => {
                 let all: Vec<&Function> = hubs.collect();

@@ -1,9 +1,8 @@
-//! Where settings come from on a laptop: the environment, then `local.settings.json` as the Azure Functions tools read it.
+//! The settings of the command line: the environment, then `local.settings.json` as the Azure Functions tools read it.
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::Url;
 
 use crate::settings::{Fault, SettingsError, Values};
@@ -11,13 +10,13 @@ use crate::settings::{Fault, SettingsError, Values};
 /// Name of the file that is read when it lies in the current folder.
 pub const FILE: &str = "local.settings.json";
 
-/// Folder of the store where none is set, below the current folder.
+/// Folder of the local run's store where none is set, below the current folder.
 const STATE: &str = ".defender-relay/state";
 
 /// The settings of one command.
 #[derive(Clone, Debug)]
 pub struct Sources {
-    /// The environment, then the file, then the store's default.
+    /// The environment, then the file.
     pub values: Values,
     /// What the environment lacks: to be given to the handler.
     pub extra: Vec<(String, String)>,
@@ -25,14 +24,6 @@ pub struct Sources {
     pub own: bool,
     /// The file that was read.
     pub file: Option<PathBuf>,
-}
-
-#[derive(Deserialize)]
-struct File {
-    #[serde(rename = "IsEncrypted", default)]
-    encrypted: bool,
-    #[serde(rename = "Values", default)]
-    values: serde_json::Map<String, Value>,
 }
 
 impl Sources {
@@ -49,40 +40,114 @@ impl Sources {
             None => Vec::new(),
         };
         extra.retain(|(name, _)| environment.get(name).is_none());
-        let mut values = environment.clone().or(Values::new(extra.iter().cloned()));
+        let values = environment.clone().or(Values::new(extra.iter().cloned()));
         let own = given.is_some() || values.get("DESTINATIONS").is_some();
-        if own && values.get("STATE__URL").is_none_or(|url| url.starts_with("UseDevelopmentStorage")) {
-            let state = std::path::absolute(folder.join(STATE)).ok().and_then(|path| Url::from_file_path(path).ok());
-            let state = state.ok_or_else(|| fault("STATE__URL", "is not set, and the current folder is unknown"))?;
-            let default = ("STATE__URL".to_owned(), state.to_string());
-            extra.retain(|(name, _)| !name.eq_ignore_ascii_case("STATE__URL"));
-            extra.push(default.clone());
-            values = Values::new([default]).or(values);
-        }
         Ok(Self { values, extra, own, file })
     }
+
+    /// The same, with the local run's own store below `folder` where no store is set, or the one of development storage. In Azure a
+    /// store must be set, so only the local run and what works on its letters ask for this.
+    ///
+    /// # Errors
+    /// When `folder` has no full path.
+    pub fn with_local_store(mut self, folder: &Path) -> Result<Self, SettingsError> {
+        if self.values.get("STATE__URL").is_none_or(|url| url.starts_with("UseDevelopmentStorage")) {
+            let url = std::path::absolute(folder.join(STATE)).ok().and_then(|path| Url::from_file_path(path).ok());
+            let url =
+                url.ok_or_else(|| SettingsError::of("STATE__URL", "is not set, and the current folder is unknown"))?;
+            let default = ("STATE__URL".to_owned(), url.to_string());
+            self.extra.retain(|(name, _)| !name.eq_ignore_ascii_case("STATE__URL"));
+            self.extra.push(default.clone());
+            self.values = Values::new([default]).or(self.values);
+        }
+        Ok(self)
+    }
+}
+
+/// Whether a local run left a store below `folder`.
+#[must_use]
+pub fn has_local_store(folder: &Path) -> bool {
+    folder.join(STATE).is_dir()
 }
 
 fn read_file(path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| fault(&name, &format!("cannot be read ({error})")))?;
-    let file: File = serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| SettingsError::of(&name, format!("cannot be read ({error})")))?;
+    let mut file: Map<String, Value> = serde_json::from_str(&plain_json(&text)).map_err(|error| {
         // The message of a JSON error may quote a value; its place says enough.
-        fault(&name, &format!("is no settings file: line {}, column {}", error.line(), error.column()))
+        SettingsError::of(&name, format!("is no JSON object: see line {}, column {}", error.line(), error.column()))
     })?;
-    if file.encrypted {
-        return Err(fault(&name, "is encrypted; run `func settings decrypt` first"));
-    }
-    let text = |value: Value| match value {
-        Value::String(text) => text,
-        Value::Null => String::new(),
-        other => other.to_string(),
+    // The tools read names without regard to case.
+    let mut take = |wanted: &str| {
+        let name = file.keys().find(|name| name.eq_ignore_ascii_case(wanted))?.clone();
+        file.remove(&name)
     };
-    Ok(file.values.into_iter().map(|(name, value)| (name.replace(':', "__"), text(value))).collect())
+    if take("IsEncrypted") == Some(Value::Bool(true)) {
+        return Err(SettingsError::of(&name, "is encrypted; run `func settings decrypt` first"));
+    }
+    let Some(Value::Object(values)) = take("Values") else {
+        return Err(SettingsError::of(&name, "holds no object `Values` with the settings"));
+    };
+    let (mut settings, mut faults) = (Vec::new(), Vec::new());
+    for (setting, value) in values {
+        let setting = setting.replace(':', "__");
+        match value {
+            Value::String(text) => settings.push((setting, text)),
+            Value::Null => settings.push((setting, String::new())),
+            Value::Bool(_) | Value::Number(_) => settings.push((setting, value.to_string())),
+            Value::Array(_) | Value::Object(_) => {
+                faults.push(Fault { setting, problem: "must be a text, not a list or an object".to_owned() });
+            }
+        }
+    }
+    if faults.is_empty() { Ok(settings) } else { Err(SettingsError { faults }) }
 }
 
-fn fault(setting: &str, problem: &str) -> SettingsError {
-    SettingsError { faults: vec![Fault { setting: setting.to_owned(), problem: problem.to_owned() }] }
+/// The text with what the tools allow beyond JSON blanked out: a byte order mark, comments, and commas before a closing bracket. Places
+/// of everything else stay the same, for messages.
+fn plain_json(text: &str) -> String {
+    let mut out: Vec<char> = text.trim_start_matches('\u{feff}').chars().collect();
+    let (mut at, mut last, mut comma) = (0, ' ', 0);
+    while let Some(&character) = out.get(at) {
+        let end = match (character, out.get(at + 1)) {
+            ('"', _) => string_end(&out, at),
+            ('/', Some('/')) => end_of(&out, at, &['\n']),
+            ('/', Some('*')) => end_of(&out, at + 2, &['*', '/']),
+            _ => at + 1,
+        };
+        match character {
+            '/' if end > at + 1 => out[at..end].iter_mut().filter(|c| **c != '\n').for_each(|c| *c = ' '),
+            space if space.is_whitespace() => {}
+            _ => {
+                if last == ',' && matches!(character, '}' | ']') {
+                    out[comma] = ' ';
+                }
+                (last, comma) = (character, at);
+            }
+        }
+        at = end;
+    }
+    out.into_iter().collect()
+}
+
+/// The place after the string that begins at `start`.
+fn string_end(text: &[char], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(character) = text.get(at) {
+        at += match character {
+            '\\' => 2,
+            '"' => return at + 1,
+            _ => 1,
+        };
+    }
+    text.len()
+}
+
+/// The place after the next `mark` from `start` on.
+fn end_of(text: &[char], start: usize, mark: &[char]) -> usize {
+    let rest = text.get(start..).unwrap_or_default();
+    rest.windows(mark.len()).position(|window| window == mark).map_or(text.len(), |at| start + at + mark.len())
 }
 
 #[cfg(test)]
@@ -102,6 +167,8 @@ mod tests {
         )
         .unwrap();
         let sources = Sources::read(&environment(&[("DESTINATIONS", "splunk")]), None, folder.path()).unwrap();
+        assert_eq!(sources.values.get("STATE__URL"), None, "only the local run has a store of its own");
+        let sources = sources.with_local_store(folder.path()).unwrap();
         assert!(sources.own);
         assert_eq!(sources.values.get("DESTINATIONS"), Some("splunk"));
         assert_eq!(sources.values.get("A__ADDRESS"), Some("tls://x"));
@@ -115,8 +182,44 @@ mod tests {
     fn development_storage_becomes_a_local_folder() {
         let folder = tempfile::tempdir().unwrap();
         let given = environment(&[("DESTINATIONS", "splunk"), ("STATE__URL", "UseDevelopmentStorage=true")]);
-        let sources = Sources::read(&given, None, folder.path()).unwrap();
+        let sources = Sources::read(&given, None, folder.path()).unwrap().with_local_store(folder.path()).unwrap();
         assert!(sources.values.get("STATE__URL").unwrap().starts_with("file:///"));
+        assert!(!has_local_store(folder.path()), "reading settings creates nothing");
+    }
+
+    #[test]
+    fn comments_and_commas_too_many_are_read_as_the_tools_read_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.json");
+        let text = r#"{
+            // the "tools" write none, people do
+            "isEncrypted": false, /* " */
+            "values": { "URL": "https://x/*y*/", "NUMBER": 5, "QUOTE": "a\"//b", "NONE": null, /* , */ },
+        }"#;
+        std::fs::write(&path, text).unwrap();
+        let sources = Sources::read(&environment(&[]), Some(&path), folder.path()).unwrap();
+        for (name, value) in [("URL", "https://x/*y*/"), ("NUMBER", "5"), ("QUOTE", "a\"//b")] {
+            assert_eq!(sources.values.get(name), Some(value), "{name}");
+        }
+        assert_eq!(sources.values.get("NONE"), None);
+    }
+
+    #[test]
+    fn odd_endings_are_faults_and_no_panic() {
+        for text in ["", "/", "//", "/*", "/* *", "\"", "\"\\", "{,}", "[,]", ",}", "{\"a\":1,}/"] {
+            assert_eq!(plain_json(text).chars().count(), text.chars().count(), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_value_that_is_no_text_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.json");
+        std::fs::write(&path, r#"{"Values":{"A":{"x":"hunter2"},"B":"b","C":["hunter2"]}}"#).unwrap();
+        let error = Sources::read(&environment(&[]), Some(&path), folder.path()).unwrap_err();
+        let names: Vec<&str> = error.faults.iter().map(|fault| fault.setting.as_str()).collect();
+        assert_eq!(names, ["A", "C"]);
+        assert!(!error.to_string().contains("hunter2"));
     }
 
     #[test]
@@ -131,7 +234,13 @@ mod tests {
     fn unusable_files_are_faults_that_quote_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mine.json");
-        for text in ["{\"Values\":{\"TOKEN\":\"hunter2\",}}", "{\"IsEncrypted\":true,\"Values\":{}}"] {
+        for text in [
+            r#"{"Values":{"TOKEN":"hunter2" "x"}}"#,
+            r#"{"IsEncrypted":true,"Values":{"TOKEN":"hunter2"}}"#,
+            r#"["hunter2"]"#,
+            r#"{"TOKEN":"hunter2"}"#,
+            r#"{"Values":"hunter2"}"#,
+        ] {
             std::fs::write(&path, text).unwrap();
             let error = Sources::read(&environment(&[]), Some(&path), folder.path()).unwrap_err();
             assert!(error.to_string().contains("mine.json") && !error.to_string().contains("hunter2"));

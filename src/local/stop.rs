@@ -1,4 +1,4 @@
-//! The wish to stop: Ctrl-C, or SIGTERM.
+//! The wish to stop: Ctrl-C, SIGTERM, or a terminal that is closed (SIGHUP).
 
 use tokio::sync::watch;
 
@@ -15,12 +15,16 @@ impl Stop {
         let (to, from) = watch::channel(false);
         #[cfg(unix)]
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        // Without it, closing the terminal would end this process alone, and leave the handler behind.
+        #[cfg(unix)]
+        let mut hang_up = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
         #[cfg(unix)]
         let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
         tokio::spawn(async move {
             #[cfg(unix)]
             tokio::select! {
                 _ = terminate.recv() => {}
+                _ = hang_up.recv() => {}
                 _ = interrupt.recv() => {}
             }
             #[cfg(not(unix))]

@@ -20,8 +20,8 @@ use crate::settings::{Section, Setting};
 /// Settings of the outbox, in the section `state`.
 pub const SETTINGS: &[Setting] = &[Setting::required(
     "URL",
-    "Where parked and dead letters lie: https://<account>.blob.core.windows.net/<container>[/<prefix>] (opened by the app's identity, \
-     role Storage Blob Data Contributor), file:///absolute/folder, or memory: (lost at exit; for trials only).",
+    "Where parked and dead letters lie: `https://<account>.blob.core.windows.net/<container>[/<prefix>]` (opened by the app's identity, \
+     role Storage Blob Data Contributor), `file:///absolute/folder`, or `memory:` (lost at exit; for trials only).",
 )];
 
 /// Blob endpoints of the Azure clouds.
@@ -41,6 +41,21 @@ enum Place {
     Memory,
     Folder(PathBuf),
     Blob { endpoint: String, account: String, container: String, prefix: Path, emulator: bool },
+}
+
+/// Notes the faults of the setting, as far as they show without creating anything.
+pub(super) fn check(section: &Section<'_>) {
+    let Some(text) = section.text("URL") else { return };
+    let problem = match parse(&text) {
+        Ok(Place::Folder(folder))
+            if !folder.ancestors().find(|folder| folder.exists()).is_some_and(|it| it.is_dir()) =>
+        {
+            "the folder cannot be created, since something above it is no folder".to_owned()
+        }
+        Ok(_) => return,
+        Err(problem) => problem,
+    };
+    section.fault("URL", &problem);
 }
 
 /// The store, its name for people, and whether it lists in order. Faults are noted in the section.

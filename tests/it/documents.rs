@@ -6,8 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use defender_relay::app::{self, SECTIONS};
-use defender_relay::cli::settings::{markdown, markdown_of_program};
+use defender_relay::cli::settings::{HOST_SETTINGS, markdown, markdown_of_program};
 use defender_relay::destinations::{CATALOG, Kind};
+use defender_relay::functions::ROUTES;
 use defender_relay::route::ROUTE_SETTINGS;
 use defender_relay::settings::{Setting, Values};
 use serde_json::Value;
@@ -17,15 +18,6 @@ use crate::support::root;
 /// Sections of a destination's page, in lower case.
 const SECTIONS_OF_A_PAGE: [&str; 7] =
     ["what arrives", "set up", "settings", "field mapping", "limits and retr", "troubleshooting", "not verified"];
-
-/// Settings that the Functions host reads, and we do not.
-const HOST_SETTINGS: [&str; 5] = [
-    "FUNCTIONS_WORKER_RUNTIME",
-    "AzureWebJobsStorage",
-    "EventHub__fullyQualifiedNamespace",
-    "EVENT_HUB_NAME",
-    "EVENT_HUB_CONSUMER_GROUP",
-];
 
 /// Every file of the repository: what lies here, without what builds and runs leave behind.
 fn files() -> Vec<PathBuf> {
@@ -168,10 +160,11 @@ fn the_sample_settings_are_a_faultless_configuration() {
         .iter()
         .map(|(name, value)| (name.clone(), value.as_str().expect("app settings are texts").to_owned()))
         .collect();
-    for name in HOST_SETTINGS {
+    for (name, _) in HOST_SETTINGS {
         assert!(pairs.iter().any(|(given, _)| given == name), "{name} is missing");
     }
-    let ours: Vec<_> = pairs.into_iter().filter(|(name, _)| !HOST_SETTINGS.contains(&name.as_str())).collect();
+    let ours: Vec<_> =
+        pairs.into_iter().filter(|(name, _)| !HOST_SETTINGS.iter().any(|(host, _)| host == name)).collect();
     // No name is there by mistake: each is general, or belongs to a destination that is switched on; `check` knows those.
     let values = Values::new(ours.clone());
     let sections: Vec<String> = values
@@ -186,6 +179,29 @@ fn the_sample_settings_are_a_faultless_configuration() {
         assert!(known, "{name} is nobody's setting");
     }
     app::check(&values).unwrap();
+}
+
+#[test]
+fn the_settings_of_the_host_are_those_that_the_functions_name() {
+    // What the host wants of every app, besides what the functions name.
+    let mut named = BTreeSet::from(["FUNCTIONS_WORKER_RUNTIME".to_owned(), "AzureWebJobsStorage".to_owned()]);
+    for route in ROUTES {
+        let function: Value = serde_json::from_str(&read(&format!("function-triggers/{route}/function.json"))).unwrap();
+        for (key, value) in
+            function["bindings"].as_array().unwrap().iter().flat_map(|binding| binding.as_object().unwrap())
+        {
+            let Some(text) = value.as_str() else { continue };
+            named.extend(text.strip_prefix('%').and_then(|text| text.strip_suffix('%')).map(str::to_owned));
+            if key == "connection" {
+                named.insert(format!("{text}__fullyQualifiedNamespace"));
+            }
+        }
+    }
+    assert_eq!(HOST_SETTINGS.iter().map(|(name, _)| (*name).to_owned()).collect::<BTreeSet<_>>(), named);
+    let readme = read("README.md");
+    for name in named {
+        assert!(readme.contains(&name), "README.md does not mention {name}");
+    }
 }
 
 #[test]

@@ -205,6 +205,12 @@ mod tests {
     fn transports_are_warned_of_and_probed() {
         let warned = |address| !opened::open(&KIND, &[("ADDRESS", address)]).unwrap().warnings().is_empty();
         assert!(warned("udp://h") && warned("tcp://h") && !warned("tls://h"));
+        assert!(
+            warned("udp://127.0.0.1")
+                && !warned("tcp://127.0.0.1")
+                && !warned("tcp://[::1]")
+                && warned("tcp://10.0.0.1")
+        );
         let probed = |address| opened::open(&KIND, &[("ADDRESS", address)]).unwrap().probe().is_some();
         assert!(!probed("udp://h") && probed("tcp://h") && probed("tls://h"));
     }

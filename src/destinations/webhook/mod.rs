@@ -23,7 +23,12 @@ pub(super) const KIND: Kind = Kind {
     open: |section| Webhook::open(section).map(|webhook| Box::new(webhook) as Box<dyn Destination>),
     rehearsal: Rehearsal {
         // The secret is `not a secret: rehearsal only!` in base64.
-        settings: &[("URL", "{http}/webhook"), ("SECRET", "whsec_bm90IGEgc2VjcmV0OiByZWhlYXJzYWwgb25seSE=")],
+        // One request at a time, so that the first is the same in each run.
+        settings: &[
+            ("URL", "{http}/webhook"),
+            ("SECRET", "whsec_bm90IGEgc2VjcmV0OiByZWhlYXJzYWwgb25seSE="),
+            ("CONCURRENCY", "1"),
+        ],
         replies: &[("/webhook", 200, "{}")],
     },
 };

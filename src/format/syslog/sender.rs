@@ -106,7 +106,8 @@ impl Sender {
         (self.scheme != SyslogScheme::Udp).then(|| Parcel::Syslog(SyslogParcel { messages: Frames::default() }))
     }
 
-    /// What is allowed but worth a word. Whether `lf` over TLS is, the destination knows: RFC 5425 forbids it, QRadar wants it.
+    /// What is allowed but worth a word: UDP, and TCP that leaves this machine. Whether `lf` over TLS is, the destination knows: RFC 5425
+    /// forbids it, QRadar wants it.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let warning = match self.scheme {
@@ -114,12 +115,17 @@ impl Sender {
                 "ADDRESS is udp://: datagrams are lost, cut and reordered without a sign, nothing is encrypted, and alerts are often \
                  longer than a datagram; use tls://"
             }
+            SyslogScheme::Tcp if self.stays_here() => return Vec::new(),
             SyslogScheme::Tcp => {
                 "ADDRESS is tcp://: alerts travel unencrypted and the collector is not proven; use tls://"
             }
             SyslogScheme::Tls => return Vec::new(),
         };
         vec![warning.to_owned()]
+    }
+
+    fn stays_here(&self) -> bool {
+        matches!(&self.transport, Transport::Syslog(options) if options.is_loopback())
     }
 
     /// Whether messages travel over TLS without octet counting, which RFC 5425 section 4.3 makes mandatory.
