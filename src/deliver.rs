@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::parcel::{Parcel, Reply};
@@ -13,6 +14,17 @@ pub trait Courier: std::fmt::Debug + Send + Sync {
     async fn send(&self, parcel: &Parcel, deadline: Instant) -> Reply;
 }
 
+/// Why a record could not be delivered for now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// The destination is unwell; it passes by itself, or the record grows too old.
+    #[default]
+    Unwell,
+    /// A credential, an address or a permission is wrong. The record is fine and waits for a human, however long it takes.
+    Misconfigured,
+}
+
 /// What became of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -20,6 +32,8 @@ pub enum Fate {
     Delivered,
     /// To be parked: send again later.
     Parked {
+        /// Who must change something.
+        cause: Cause,
         /// Why.
         reason: String,
         /// Not before, where the destination said so.

@@ -34,6 +34,7 @@ pub use name::Key;
 pub use place::SETTINGS;
 pub use replay::{Filter, ReplayReport};
 
+use crate::deliver::Cause;
 use crate::deliver::token::Identity;
 use crate::settings::{Section, SettingsError};
 use name::Shelf;
@@ -53,6 +54,8 @@ pub struct Letter {
     pub attempts: u32,
     /// Not to be sent before.
     pub not_before: Option<Timestamp>,
+    /// Who must change something before it can be delivered.
+    pub cause: Cause,
     /// Why it is here.
     pub reason: String,
     /// The record's original bytes.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::app::{App, Instance};
 use crate::batch::{Rendered, Span};
-use crate::deliver::{Fate, deliver};
+use crate::deliver::{Cause, Fate, deliver};
 use crate::event::decode::{Decoded, Texts, Undecodable, decode};
 use crate::event::{Event, RecordKind};
 use crate::host::Bodies;
@@ -135,6 +135,7 @@ impl App {
             first_failed: now,
             attempts: 0,
             not_before: None,
+            cause: Cause::default(),
             reason,
             body: body.to_vec(),
         }
@@ -162,6 +163,7 @@ impl App {
             let fate = match reason {
                 Some(reason) => Fate::Dead { reason },
                 None => fates.next().unwrap_or_else(|| Fate::Parked {
+                    cause: Cause::Unwell,
                     reason: "delivery gave no account of this event".into(),
                     not_before: None,
                 }),
@@ -169,9 +171,9 @@ impl App {
             let name = &instance.outlet.name;
             match fate {
                 Fate::Delivered => count.delivered += 1,
-                Fate::Parked { reason, not_before } => {
+                Fate::Parked { cause, reason, not_before } => {
                     count.parked += 1;
-                    parked.push(Letter { not_before, ..letter(name, event, reason, received) });
+                    parked.push(Letter { cause, not_before, ..letter(name, event, reason, received) });
                 }
                 Fate::Dead { reason } => {
                     count.dead += 1;
@@ -242,6 +244,7 @@ fn letter(destination: &str, event: &Event<'_>, reason: String, received: Timest
         first_failed: received,
         attempts: 1,
         not_before: None,
+        cause: Cause::default(),
         reason,
         body: event.raw.as_bytes().to_vec(),
     }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Cause;
+
 /// Failures in a row that open the circuit.
 const FAILURES: u32 = 5;
 /// How long the circuit stays open the first time; it doubles with each failed probe.
@@ -27,6 +29,7 @@ struct Inner {
     /// While not closed: until when deliveries are turned away.
     until: Option<Instant>,
     cool_down: Duration,
+    cause: Cause,
     last_reason: Option<String>,
 }
 
@@ -68,6 +71,8 @@ pub enum Effect {
 /// A delivery was turned away.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TurnedAway {
+    /// Who must change something.
+    pub cause: Cause,
     /// Why the circuit is open.
     pub reason: String,
     /// When asking again makes sense.
@@ -86,7 +91,7 @@ impl Breaker {
         let now = Instant::now();
         if now < until {
             let reason = inner.last_reason.clone().unwrap_or_default();
-            return Err(TurnedAway { reason, wait: until - now });
+            return Err(TurnedAway { cause: inner.cause, reason, wait: until - now });
         }
         inner.circuit = Circuit::HalfOpen;
         inner.until = Some(now + inner.cool_down);
@@ -113,6 +118,7 @@ impl Breaker {
     /// Notes a failure that may pass. The fifth in a row opens the circuit, and so does one of the delivery that passed to probe.
     pub fn failed(&self, reason: &str) -> Effect {
         let mut inner = self.lock();
+        inner.cause = Cause::Unwell;
         inner.last_reason = Some(reason.to_owned());
         inner.failures = inner.failures.saturating_add(1);
         if inner.circuit == Circuit::Closed && inner.failures < FAILURES {
@@ -122,8 +128,9 @@ impl Breaker {
     }
 
     /// Opens the circuit at once, for at least `hold`.
-    pub fn trip(&self, reason: &str, hold: Duration) -> Effect {
+    pub fn trip(&self, cause: Cause, reason: &str, hold: Duration) -> Effect {
         let mut inner = self.lock();
+        inner.cause = cause;
         inner.last_reason = Some(reason.to_owned());
         inner.open(hold)
     }
@@ -191,13 +198,16 @@ mod tests {
         assert_eq!(breaker.admit(), Ok(()));
         assert_eq!(breaker.failed("HTTP 502"), Effect::Opened);
         assert_eq!(breaker.state(), Circuit::Open);
-        assert_eq!(breaker.admit(), Err(TurnedAway { reason: "HTTP 502".into(), wait: 30 * SECOND }));
+        assert_eq!(
+            breaker.admit(),
+            Err(TurnedAway { cause: Cause::Unwell, reason: "HTTP 502".into(), wait: 30 * SECOND })
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_delivery_probes_and_its_success_closes() {
         let breaker = Breaker::default();
-        assert_eq!(breaker.trip("HTTP 401", Duration::ZERO), Effect::Opened);
+        assert_eq!(breaker.trip(Cause::Unwell, "HTTP 401", Duration::ZERO), Effect::Opened);
         advance(30 * SECOND).await;
         assert_eq!(breaker.admit(), Ok(()));
         assert_eq!(breaker.state(), Circuit::HalfOpen);
@@ -210,7 +220,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_cool_down_doubles_up_to_five_minutes() {
         let breaker = Breaker::default();
-        assert_eq!(breaker.trip("down", Duration::ZERO), Effect::Opened);
+        assert_eq!(breaker.trip(Cause::Unwell, "down", Duration::ZERO), Effect::Opened);
         for seconds in [30, 60, 120, 240, 300, 300] {
             let turned_away = breaker.admit().unwrap_err();
             assert_eq!(turned_away.wait, seconds * SECOND);
@@ -224,23 +234,23 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn late_failures_of_older_deliveries_do_not_lengthen_the_cool_down() {
         let breaker = Breaker::default();
-        assert_eq!(breaker.trip("down", Duration::ZERO), Effect::Opened);
+        assert_eq!(breaker.trip(Cause::Unwell, "down", Duration::ZERO), Effect::Opened);
         assert_eq!(breaker.failed("down"), Effect::StillOpen);
-        assert_eq!(breaker.trip("down", SECOND), Effect::StillOpen);
+        assert_eq!(breaker.trip(Cause::Unwell, "down", SECOND), Effect::StillOpen);
         assert_eq!(breaker.admit().unwrap_err().wait, 30 * SECOND);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_hold_longer_than_the_cool_down_counts() {
         let breaker = Breaker::default();
-        assert_eq!(breaker.trip("HTTP 429", 600 * SECOND), Effect::Opened);
+        assert_eq!(breaker.trip(Cause::Unwell, "HTTP 429", 600 * SECOND), Effect::Opened);
         assert_eq!(breaker.admit().unwrap_err().wait, 600 * SECOND);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_probe_that_vanishes_does_not_block_for_ever() {
         let breaker = Breaker::default();
-        assert_eq!(breaker.trip("down", Duration::ZERO), Effect::Opened);
+        assert_eq!(breaker.trip(Cause::Unwell, "down", Duration::ZERO), Effect::Opened);
         advance(30 * SECOND).await;
         assert_eq!(breaker.admit(), Ok(()));
         assert!(breaker.admit().is_err());

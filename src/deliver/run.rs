@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::breaker::Effect;
 use super::retry::{HINT_CAP, RetryPolicy};
-use super::{Fate, Outlet};
+use super::{Cause, Fate, Outlet};
 use crate::batch::{Records, Rendered, cut};
 use crate::parcel::{Failure, HttpParcel, Parcel, Reply, Verdict};
 
@@ -131,7 +131,11 @@ impl Run<'_> {
             return Fate::Delivered; // nobody's: asking the breaker would use up its one probe
         }
         if let Err(turned_away) = self.outlet.breaker.admit() {
-            return self.parked(format!("circuit open: {}", turned_away.reason), Some(turned_away.wait));
+            return self.parked(
+                turned_away.cause,
+                format!("circuit open: {}", turned_away.reason),
+                Some(turned_away.wait),
+            );
         }
         self.queue.extend(cut(&self.rendered.spans, self.outlet.destination.limits()).into_iter().map(Piece::new));
         // Lanes never start anything new once the course is decided, but what is under way is heard to the end: it may be taken.
@@ -148,18 +152,18 @@ impl Run<'_> {
                 left.get_or_insert(fate);
             }
         }
-        left.unwrap_or_else(|| self.parked(OUT_OF_TIME.to_owned(), None))
+        left.unwrap_or_else(|| self.parked(Cause::Unwell, OUT_OF_TIME.to_owned(), None))
     }
 
     fn conclude(&mut self, piece: Piece, talk: Talk) -> Course {
         match talk {
             Talk::Ended(verdict) => self.apply(piece, verdict),
             Talk::OutOfTime => {
-                self.note(self.outlet.breaker.trip(OUT_OF_TIME, Duration::ZERO), OUT_OF_TIME);
-                Course::Break(self.parked(OUT_OF_TIME.to_owned(), None))
+                self.note(self.outlet.breaker.trip(Cause::Unwell, OUT_OF_TIME, Duration::ZERO), OUT_OF_TIME);
+                Course::Break(self.parked(Cause::Unwell, OUT_OF_TIME.to_owned(), None))
             }
             Talk::TooLong => {
-                let fate = self.parked(TOO_LONG.to_owned(), None);
+                let fate = self.parked(Cause::Unwell, TOO_LONG.to_owned(), None);
                 self.settle(piece.range, &fate);
                 match self.note(self.outlet.breaker.failed(TOO_LONG), TOO_LONG) {
                     Effect::StillClosed => Course::Continue(()),
@@ -174,14 +178,14 @@ impl Run<'_> {
             Verdict::Retry { after, reason } => self.retry(piece, after, reason),
             Verdict::Misconfigured { reason } => {
                 // Said again by each probe, since it takes a human to end it.
-                if self.outlet.breaker.trip(&reason, Duration::ZERO) != Effect::StillOpen {
+                if self.outlet.breaker.trip(Cause::Misconfigured, &reason, Duration::ZERO) != Effect::StillOpen {
                     tracing::error!(
                         destination = self.outlet.name,
                         reason,
                         "misconfigured; alerts are parked until this is mended"
                     );
                 }
-                Course::Break(self.parked(reason, None))
+                Course::Break(self.parked(Cause::Misconfigured, reason, None))
             }
             Verdict::Partial { rejected, resend } => self.partial(piece, &rejected, &resend),
             Verdict::Accepted => {
@@ -210,11 +214,11 @@ impl Run<'_> {
             }
             // The budget is used up, or the destination wants longer than it: the next batch shall not pay for that again.
             Some(_) => {
-                self.note(self.outlet.breaker.trip(&reason, hint.unwrap_or_default()), &reason);
+                self.note(self.outlet.breaker.trip(Cause::Unwell, &reason, hint.unwrap_or_default()), &reason);
             }
             None => {}
         }
-        Course::Break(self.parked(reason, hint))
+        Course::Break(self.parked(Cause::Unwell, reason, hint))
     }
 
     /// Settles what the destination took and refused, and sends the rest again.
@@ -270,9 +274,9 @@ impl Run<'_> {
         self.fates[range].fill(Some(fate.clone()));
     }
 
-    fn parked(&self, reason: String, wait: Option<Duration>) -> Fate {
+    fn parked(&self, cause: Cause, reason: String, wait: Option<Duration>) -> Fate {
         let not_before = wait.and_then(|wait| (self.now)().checked_add(wait).ok());
-        Fate::Parked { reason, not_before }
+        Fate::Parked { cause, reason, not_before }
     }
 
     fn well(&self) {

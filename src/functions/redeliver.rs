@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::Failed;
 use crate::app::{App, Instance};
 use crate::deliver::retry::RetryPolicy;
-use crate::deliver::{Fate, deliver};
+use crate::deliver::{Cause, Fate, deliver};
 use crate::event::decode::{Decoded, Texts, decode};
 use crate::host::{Bodies, InvocationReply};
 use crate::outbox::{Key, Letter, OutboxError, UNDECODABLE};
@@ -79,8 +79,12 @@ async fn redeliver_to(app: &App, name: &str, now: Timestamp, deadline: Instant) 
     Ok(sum)
 }
 
+/// Whether a letter has been tried for so long that it is given up. One that waits for a human to mend the settings never is: its event is
+/// fine.
 fn expired(app: &App, letter: &Letter, now: Timestamp) -> bool {
-    now.duration_since(letter.first_failed).unsigned_abs() > app.delivery.max_age && now > letter.first_failed
+    letter.cause != Cause::Misconfigured
+        && now.duration_since(letter.first_failed).unsigned_abs() > app.delivery.max_age
+        && now > letter.first_failed
 }
 
 /// Sends letters that failed before only once or twice together. Those that failed more often go in handfuls of one letter, then two, four
@@ -178,10 +182,10 @@ async fn settle(
             app.outbox.bury_parked(key, &Letter { reason, attempts, ..letter.clone() }).await?;
             count.dead += 1;
         }
-        Fate::Parked { reason, not_before } => {
+        Fate::Parked { cause, reason, not_before } => {
             let next = now.saturating_add(delay(letter.attempts)).unwrap_or(now);
             let not_before = Some(not_before.map_or(next, |hint| hint.max(next)));
-            app.outbox.postpone(key, &Letter { reason, attempts, not_before, ..letter.clone() }).await?;
+            app.outbox.postpone(key, &Letter { cause, reason, attempts, not_before, ..letter.clone() }).await?;
             count.parked += 1;
         }
     }
@@ -217,7 +221,7 @@ mod tests {
 
     #[test]
     fn the_worst_fate_of_a_letter_counts() {
-        let parked = Fate::Parked { reason: String::new(), not_before: None };
+        let parked = Fate::Parked { cause: Cause::Unwell, reason: String::new(), not_before: None };
         assert_eq!(worst(Some(Fate::Delivered), Some(parked.clone())), Some(parked));
         assert_eq!(worst(None, Some(Fate::Delivered)), Some(Fate::Delivered));
     }

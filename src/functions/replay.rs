@@ -60,10 +60,12 @@ fn parse(request: &HttpRequest) -> Result<(Filter, bool), String> {
         let time = || parse_time(&text).map(Some).ok_or(format!("{key}: must be a time like 2026-11-23T00:00:00Z"));
         match key.as_str() {
             "destination" => filter.destination = Some(text),
-            "kind" if RecordKind::from_name(&text).is_some() => filter.kind = Some(text),
-            "kind" => {
-                return Err(format!("kind: must be one of {}", RecordKind::ALL.map(RecordKind::name).join(", ")));
-            }
+            "kind" => match RecordKind::from_name(&text) {
+                Some(kind) => filter.kind = Some(kind.name().to_owned()),
+                None => {
+                    return Err(format!("kind: must be one of {}", RecordKind::ALL.map(RecordKind::name).join(", ")));
+                }
+            },
             "reason" => filter.reason = Some(text),
             "since" => filter.since = time()?,
             "until" => filter.until = time()?,

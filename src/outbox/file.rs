@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Letter;
+use crate::deliver::Cause;
 use crate::event::EventId;
 
 /// Version of the shape. A letter of a later one is refused, not guessed at.
@@ -28,6 +29,8 @@ struct File<'a> {
     attempts: u32,
     #[serde(default)]
     not_before: Option<String>,
+    #[serde(default)]
+    cause: Cause,
     #[serde(default)]
     reason: Cow<'a, str>,
     encoding: Encoding,
@@ -59,6 +62,7 @@ pub(super) fn write(letter: &Letter) -> Vec<u8> {
         first_failed: letter.first_failed.to_string(),
         attempts: letter.attempts,
         not_before: letter.not_before.map(|time| time.to_string()),
+        cause: letter.cause,
         reason: Cow::Borrowed(&letter.reason),
         encoding,
         body,
@@ -93,6 +97,7 @@ pub(super) fn read(json: &[u8], destination: &str) -> Result<Letter, String> {
         first_failed: time("first_failed", &file.first_failed)?,
         attempts: file.attempts,
         not_before: file.not_before.map(|text| time("not_before", &text)).transpose()?,
+        cause: file.cause,
         reason: file.reason.into_owned(),
         body,
     })
@@ -110,6 +115,7 @@ mod tests {
             first_failed: "2026-11-23T00:47:00Z".parse().unwrap(),
             attempts: 3,
             not_before: Some("2026-11-23T01:00:00Z".parse().unwrap()),
+            cause: Cause::default(),
             reason: "status 503".into(),
             body: body.to_vec(),
         }

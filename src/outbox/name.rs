@@ -116,6 +116,7 @@ mod tests {
             first_failed: Timestamp::UNIX_EPOCH,
             attempts: 1,
             not_before: None,
+            cause: crate::deliver::Cause::default(),
             reason: String::new(),
             body: b"{}".to_vec(),
         }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::name::{Key, Shelf, seen_in};
 use super::{CONCURRENCY, Letter, Outbox, OutboxError, Stored, failure};
+use crate::deliver::Cause;
 
 /// Which dead letters are meant; the default means all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -109,7 +110,7 @@ impl Outbox {
     }
 
     async fn revive(&self, key: &Key, letter: Letter, now: Timestamp) -> Result<Fate, OutboxError> {
-        let letter = Letter { first_failed: now, attempts: 0, not_before: None, ..letter };
+        let letter = Letter { first_failed: now, attempts: 0, not_before: None, cause: Cause::default(), ..letter };
         match self.park(&letter).await? {
             Stored::New => self.remove(key).await.map(|()| Fate::Replayed),
             Stored::AlreadyThere => Ok(Fate::AlreadyParked),

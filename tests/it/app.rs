@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use defender_relay::app::{App, Instance};
 use defender_relay::batch::{Limits, Records};
-use defender_relay::deliver::{Courier, Outlet};
+use defender_relay::deliver::{Cause, Courier, Outlet};
 use defender_relay::destinations::{Destination, RenderError};
 use defender_relay::event::Event;
 use defender_relay::functions;
@@ -154,6 +154,7 @@ fn letter(n: i64, attempts: u32) -> Letter {
         first_failed: Timestamp::now(),
         attempts,
         not_before: None,
+        cause: Default::default(),
         reason: "HTTP 503".into(),
         body: alert(&format!("<{n}>")).to_string().into_bytes(),
     }
@@ -216,8 +217,23 @@ async fn letters_that_an_open_circuit_turns_away_count_no_attempt() {
     let letters: Vec<Letter> = (0..3).map(|n| letter(n, 1)).collect();
     app.outbox.park_all(&letters).await;
     let app = Arc::new(app);
-    app.instance("splunk").unwrap().outlet.breaker.trip("HTTP 401", Duration::ZERO);
+    app.instance("splunk").unwrap().outlet.breaker.trip(Cause::Misconfigured, "HTTP 401", Duration::ZERO);
     tick(&app).await;
     assert_eq!(sent.lock().unwrap().len(), 0);
     assert_eq!(parked(&app).await, letters);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_human_never_grows_too_old() {
+    let mut app = open();
+    script(&mut app, "splunk", |_| Some(401));
+    let long_ago = "2026-01-01T00:00:00Z".parse().unwrap();
+    let old = |n, cause| Letter { cause, first_failed: long_ago, ..letter(n, 1) };
+    app.outbox.park_all(&[old(1, Cause::Misconfigured), old(2, Cause::Unwell)]).await;
+    let app = Arc::new(app);
+    tick(&app).await;
+    let left = parked(&app).await;
+    assert_eq!(left.len(), 1, "only the one that the destination's own trouble kept is given up");
+    assert_eq!((left[0].cause, left[0].attempts), (Cause::Misconfigured, 2));
+    assert_eq!(app.outbox.counts().await.unwrap().destinations["splunk"].dead, 1);
 }

@@ -172,7 +172,7 @@ async fn a_replay_that_is_not_understood_changes_nothing() {
         assert!(reply["Outputs"]["res"]["body"]["error"].is_string(), "{reply}");
     }
     for (wish, named) in [
-        (serde_json::json!({"kind": "alerts"}), "kind"),
+        (serde_json::json!({"kind": "allerts"}), "kind"),
         (serde_json::json!({"destination": "../dead"}), "destination"),
         (serde_json::json!({"limit": -1}), "limit"),
         (serde_json::json!({"since": "yesterday"}), "since"),

@@ -33,6 +33,7 @@ fn letter(destination: &str, minute: i64) -> Letter {
         first_failed: at(minute),
         attempts: 1,
         not_before: None,
+        cause: Default::default(),
         reason: "status 503".into(),
         body: format!(r#"{{"minute":{minute}}}"#).into_bytes(),
     }

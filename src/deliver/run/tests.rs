@@ -132,8 +132,11 @@ impl Scene {
             .map(|fate| match fate {
                 Fate::Delivered => "delivered".to_owned(),
                 Fate::Dead { reason } => format!("dead: {reason}"),
-                Fate::Parked { reason, not_before: None } => format!("parked: {reason}"),
-                Fate::Parked { reason, not_before: Some(at) } => format!("parked until {}: {reason}", at.as_second()),
+                Fate::Parked { cause: Cause::Misconfigured, reason, .. } => format!("parked for a human: {reason}"),
+                Fate::Parked { reason, not_before: None, .. } => format!("parked: {reason}"),
+                Fate::Parked { reason, not_before: Some(at), .. } => {
+                    format!("parked until {}: {reason}", at.as_second())
+                }
             })
             .collect()
     }
@@ -262,8 +265,8 @@ async fn misconfigured_parks_everything_and_opens_the_circuit() {
         0 => Verdict::Misconfigured { reason: "HTTP 401".into() },
         _ => Verdict::Accepted,
     });
-    assert_eq!(scene.deliver("ab").await, ["parked: HTTP 401"; 2]);
-    assert_eq!(scene.deliver("c").await, ["parked until 30: circuit open: HTTP 401"]);
+    assert_eq!(scene.deliver("ab").await, ["parked for a human: HTTP 401"; 2]);
+    assert_eq!(scene.deliver("c").await, ["parked for a human: circuit open: HTTP 401"]);
     assert_eq!(scene.bodies(), ["a"]);
     advance(30 * SECOND).await;
     assert_eq!(scene.deliver("c").await, ["delivered"]);
@@ -273,7 +276,7 @@ async fn misconfigured_parks_everything_and_opens_the_circuit() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_probe_parks_without_another_try() {
     let scene = Scene::new(1, |_, _| retry(None));
-    scene.outlet.breaker.trip("down", Duration::ZERO);
+    scene.outlet.breaker.trip(Cause::Unwell, "down", Duration::ZERO);
     advance(30 * SECOND).await;
     assert_eq!(scene.deliver("ab").await, ["parked: HTTP 503"; 2]);
     assert_eq!(scene.bodies(), ["a"]);
