@@ -8,7 +8,7 @@ use clap::Args;
 use futures::StreamExt;
 use jiff::Timestamp;
 
-use crate::event::parse_time;
+use crate::event::{RecordKind, parse_time};
 use crate::local::console::Console;
 use crate::local::{settings_file, table};
 use crate::outbox::{Filter, Outbox, OutboxError};
@@ -34,8 +34,8 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Only those of this record kind, such as alert or recommendation
-    #[arg(long)]
-    kind: Option<String>,
+    #[arg(long, value_parser = record_kind)]
+    kind: Option<RecordKind>,
     /// At most so many, oldest first within a destination
     #[arg(long)]
     limit: Option<usize>,
@@ -76,7 +76,7 @@ pub(super) async fn run(args: &ReplayArgs, environment: &Values, console: &Conso
         since: args.since,
         until: args.until,
         reason: args.reason.clone(),
-        kind: args.kind.clone(),
+        kind: args.kind.map(|kind| kind.name().to_owned()),
         limit: args.limit,
     };
     console.progress("looking for dead letters");
@@ -143,4 +143,10 @@ async fn list(outbox: &Outbox, filter: &Filter) -> anyhow::Result<(Groups, Vec<S
         group.newest = seen.max(std::mem::take(&mut group.newest));
     }
     Ok((groups, unreadable))
+}
+
+/// A record kind as people write it.
+fn record_kind(text: &str) -> Result<RecordKind, String> {
+    RecordKind::from_name(text)
+        .ok_or_else(|| format!("known kinds are {}", RecordKind::ALL.map(RecordKind::name).join(", ")))
 }
