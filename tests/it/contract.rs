@@ -42,7 +42,9 @@ pub(crate) fn open(kind: &Kind, more: &[(&str, &str)]) -> Instance {
 /// Variants of a kind that render differently.
 pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
     let options: &[&[(&str, &str)]] = match kind.name {
-        "webhook" => &[&[("BODY", "raw")], &[("BODY", "graph")], &[("BODY", "cloudevents")]],
+        "webhook" => {
+            &[&[("BODY", "raw")], &[("BODY", "graph")], &[("BODY", "cloudevents"), ("REDACT_QUERIES", "true")]]
+        }
         "syslog" => {
             &[&[("FORMAT", "json")], &[("FORMAT", "cef")], &[("FORMAT", "leef")], &[("MAX_MESSAGE_BYTES", "1024")]]
         }

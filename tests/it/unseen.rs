@@ -103,6 +103,14 @@ fn crowds_stay_cheap_and_bounded() {
         }),
         ("a megabyte of description", with("Description", "long \u{1f512}\r\n".repeat(90_000).into())),
         ("five kilobytes of id", with("SystemAlertId", "0123456789".repeat(500).into())),
+        ("ladders that lead to ladders", {
+            let ladder = |n: usize| {
+                let end = json!({"$ref": (n + 1).to_string()});
+                let rungs = (0..50).fold(end, |inner, _| json!([{"Host": inner}]));
+                json!({"$id": n.to_string(), "Type": "strange", "Host": rungs})
+            };
+            with("Entities", many(&ladder, 20))
+        }),
         ("a key of a megabyte", json!({"SystemAlertId": "a", "AlertType": "b", "k".repeat(1_000_000): 1})),
     ];
     for (name, alert) in cases {

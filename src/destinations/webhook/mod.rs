@@ -9,7 +9,7 @@ use super::{Destination, Kind, Rehearsal, RenderError};
 use crate::batch::{Limits, Records};
 use crate::event::Event;
 use crate::format::cloudevents::{self, Envelope};
-use crate::format::{graph, standard_webhooks};
+use crate::format::{graph, redact, standard_webhooks};
 use crate::parcel::{Auth, HttpParcel, Parcel, Reply, SigningKey, Verdict};
 use crate::settings::{Secret, Section, Setting, SettingsError};
 use crate::transport::{HTTP_SETTINGS, HttpOptions, Transport};
@@ -52,6 +52,11 @@ const SETTINGS: &[Setting] = &[
          cloudevents (CloudEvents 1.0, structured).",
     ),
     Setting::default(
+        "REDACT_QUERIES",
+        "false",
+        "Whether the queries of web addresses in the body are replaced by ?redacted: links to blobs can carry access signatures there.",
+    ),
+    Setting::default(
         "TYPE_PREFIX",
         "io.github.defender-relay",
         "Reverse domain name that CloudEvents types begin with; the record kind and .v1 follow.",
@@ -83,6 +88,7 @@ struct Webhook {
     keys: Arc<[SigningKey]>,
     authorization: Option<Secret>,
     body: Body,
+    redact_queries: bool,
     envelope: Envelope,
     concurrency: usize,
 }
@@ -96,6 +102,7 @@ impl Webhook {
             authorization: authorization(section),
             body: section
                 .choice("BODY", &[("raw", Body::Raw), ("graph", Body::Graph), ("cloudevents", Body::CloudEvents)]),
+            redact_queries: section.flag("REDACT_QUERIES"),
             envelope: envelope(section),
             concurrency: section.number("CONCURRENCY", 1..=64),
         };
@@ -120,10 +127,17 @@ impl Destination for Webhook {
     }
 
     fn render(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), RenderError> {
+        let start = out.len();
         match self.body {
             Body::Raw => out.extend_from_slice(event.raw.as_bytes()),
             Body::Graph => graph::write(event, out),
             Body::CloudEvents => self.envelope.write(event, out),
+        }
+        if self.redact_queries {
+            let record = String::from_utf8_lossy(&out[start..]);
+            let redacted = redact::queries(&record);
+            out.truncate(start);
+            out.extend_from_slice(redacted.as_bytes());
         }
         Ok(())
     }

@@ -184,3 +184,13 @@ fn no_secret_is_shown() {
     let shown = format!("{webhook:?} {:?}", webhook.probe());
     assert!(!shown.contains("hunter2") && !shown.contains("bWRj") && !shown.contains("mdc-forwarder"));
 }
+
+#[test]
+fn queries_of_addresses_can_be_taken_out_of_every_body() {
+    for body in ["raw", "graph", "cloudevents"] {
+        let whole = render(&[("BODY", body)], BRUTE_FORCE);
+        let redacted = render(&[("BODY", body), ("REDACT_QUERIES", "true")], BRUTE_FORCE);
+        assert!(whole.contains("3f6c1a52?a=1&b=2") && !redacted.contains("?a=1"), "{body}");
+        assert_eq!(redacted, whole.replace("?a=1&b=2", "?redacted"));
+    }
+}
