@@ -306,6 +306,7 @@ async fn ask_status(host: &Host) -> anyhow::Result<Status> {
     tokio::time::timeout(STATUS_PATIENCE, host.status())
         .await
         .context("the handler does not answer the function status")?
+        .context("there is no summary: the function status failed, mostly for a store that cannot be reached")
 }
 
 /// Keeps the first payload of each destination until there are `enough`; for ever without receivers.
