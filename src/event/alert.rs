@@ -223,13 +223,10 @@ impl<'a> Alert<'a> {
     /// its JSON text. Absent where blank.
     #[must_use]
     pub fn extended_property(&self, key: &str) -> Option<Cow<'a, str>> {
-        let same = |one: &str| {
-            let letters = |text: &str| {
-                text.bytes().filter(|byte| *byte != b' ').map(|byte| byte.to_ascii_lowercase()).collect::<Vec<_>>()
-            };
-            letters(one) == letters(key)
-        };
-        let (_, raw) = self.properties().into_iter().rfind(|(name, _)| same(name))?;
+        fn letters(text: &str) -> impl Iterator<Item = u8> {
+            text.bytes().filter(|byte| *byte != b' ').map(|byte| byte.to_ascii_lowercase())
+        }
+        let (_, raw) = self.properties().into_iter().rfind(|(name, _)| letters(name).eq(letters(key)))?;
         match raw.get().as_bytes() {
             [b'{' | b'[', ..] => Some(Cow::Borrowed(raw.get())),
             _ => json::scalar(raw),

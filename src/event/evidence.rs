@@ -28,13 +28,13 @@ struct Piece {
     members: Range<usize>,
 }
 
-/// What a member holds, as far as it is of use.
-#[derive(Debug)]
+/// What a member holds.
+#[derive(Clone, Copy, Debug)]
 enum Value<'a> {
-    /// A text, or a whole number as one.
-    Text(Cow<'a, str>),
-    /// `{"$ref": ...}`.
-    Reference(Cow<'a, str>),
+    /// The token of a scalar.
+    Scalar(&'a str),
+    /// `{"$ref": ...}`: the token of the id.
+    Reference(&'a str),
     /// An object that is defined here: its position among the pieces.
     Here(usize),
 }
@@ -80,16 +80,7 @@ impl<'a> Evidence<'a> {
                 }
                 return;
             }
-            _ => {
-                let token = cursor.token();
-                if member == Member::Other {
-                    return;
-                }
-                match text(token) {
-                    Some(text) => Value::Text(text),
-                    None => return,
-                }
-            }
+            _ => Value::Scalar(cursor.token()),
         };
         if member != Member::Other {
             self.open.push((member, value));
@@ -111,11 +102,11 @@ impl<'a> Evidence<'a> {
         let mut kind = kind;
         for (member, value) in self.open.drain(first..) {
             match (member, value) {
-                (Member::Reference, Value::Text(id)) => {
+                (Member::Reference, Value::Scalar(id)) if text(id).is_some() => {
                     self.members.truncate(start);
                     return Value::Reference(id);
                 }
-                (Member::Type, Value::Text(name)) => kind = Kind::named(&name),
+                (Member::Type, Value::Scalar(name)) => kind = text(name).map_or(kind, |name| Kind::named(&name)),
                 own => self.members.push(own),
             }
         }
@@ -123,14 +114,17 @@ impl<'a> Evidence<'a> {
         Value::Here(at)
     }
 
-    fn follow(&self, value: &Value<'a>) -> Option<Entity<'_, 'a>> {
-        let at = match value {
-            Value::Here(at) => *at,
-            Value::Reference(id) => (0..self.pieces.len())
-                .find(|&at| Entity { evidence: self, at }.text(Member::Id).is_some_and(|own| own == id))?,
-            Value::Text(_) => return None,
-        };
-        Some(Entity { evidence: self, at })
+    fn follow(&self, value: Value<'a>) -> Option<Entity<'_, 'a>> {
+        match value {
+            Value::Here(at) => Some(Entity { evidence: self, at }),
+            Value::Reference(id) => {
+                let id = Some(text(id)?);
+                (0..self.pieces.len())
+                    .map(|at| Entity { evidence: self, at })
+                    .find(|entity| entity.text(Member::Id) == id)
+            }
+            Value::Scalar(_) => None,
+        }
     }
 }
 
@@ -156,21 +150,18 @@ impl<'e, 'a> Entity<'e, 'a> {
     }
 
     /// A member's text. Of members with the same meaning the last counts.
-    pub(super) fn text(self, member: Member) -> Option<&'e Cow<'a, str>> {
-        self.texts(member).last()
+    pub(super) fn text(self, member: Member) -> Option<Cow<'a, str>> {
+        self.values(member).rev().find_map(as_text)
     }
 
     /// Every text of a member that may have several.
-    pub(super) fn texts(self, member: Member) -> impl Iterator<Item = &'e Cow<'a, str>> {
-        self.values(member).filter_map(|value| match value {
-            Value::Text(text) => Some(text),
-            Value::Reference(_) | Value::Here(_) => None,
-        })
+    pub(super) fn texts(self, member: Member) -> impl Iterator<Item = Cow<'a, str>> {
+        self.values(member).filter_map(as_text)
     }
 
     /// The object that a member holds or refers to.
     pub(super) fn linked(self, member: Member) -> Option<Entity<'e, 'a>> {
-        self.evidence.follow(self.values(member).last()?)
+        self.evidence.follow(self.values(member).next_back()?)
     }
 
     /// Every object of a member that may have several.
@@ -178,8 +169,15 @@ impl<'e, 'a> Entity<'e, 'a> {
         self.values(member).filter_map(move |value| self.evidence.follow(value))
     }
 
-    fn values(self, member: Member) -> impl Iterator<Item = &'e Value<'a>> {
+    fn values(self, member: Member) -> impl DoubleEndedIterator<Item = Value<'a>> {
         let own = &self.evidence.members[self.evidence.pieces[self.at].members.clone()];
-        own.iter().filter(move |(name, _)| *name == member).map(|(_, value)| value)
+        own.iter().filter(move |(name, _)| *name == member).map(|(_, value)| *value)
+    }
+}
+
+fn as_text(value: Value<'_>) -> Option<Cow<'_, str>> {
+    match value {
+        Value::Scalar(token) => text(token),
+        Value::Reference(_) | Value::Here(_) => None,
     }
 }

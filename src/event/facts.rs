@@ -64,11 +64,11 @@ impl<'a> Facts<'a> {
             evidence.of_kind(Kind::Account).find_map(|account| Some((account, user(account)?)))
         {
             facts.user = Some(name);
-            facts.user_id = account.text(Member::Sid).or_else(|| account.text(Member::EntraId)).cloned();
+            facts.user_id = account.text(Member::Sid).or_else(|| account.text(Member::EntraId));
         }
-        facts.host = evidence.of_kind(Kind::Host).find_map(host_name).cloned();
-        facts.url = evidence.of_kind(Kind::Url).find_map(|url| url.text(Member::Url)).cloned();
-        facts.domain_name = evidence.of_kind(Kind::Dns).find_map(|dns| dns.text(Member::Domain)).cloned();
+        facts.host = evidence.of_kind(Kind::Host).find_map(host_name);
+        facts.url = evidence.of_kind(Kind::Url).find_map(|url| url.text(Member::Url));
+        facts.domain_name = evidence.of_kind(Kind::Dns).find_map(|dns| dns.text(Member::Domain));
         facts
     }
 
@@ -87,7 +87,7 @@ impl<'a> Facts<'a> {
             self.destination_ip = end(connection, Member::Destination);
             self.source_port = port(Member::SourcePort);
             self.destination_port = port(Member::DestinationPort);
-            self.protocol = connection.text(Member::Protocol).cloned();
+            self.protocol = connection.text(Member::Protocol);
             victims.push(if outbound { self.source_ip.clone() } else { self.destination_ip.clone() });
         }
         // The host that asked is the one attacked.
@@ -119,22 +119,22 @@ impl<'a> Facts<'a> {
         let image = found.and_then(|process| process.linked(Member::Image));
         if let Some(process) = found {
             let image_name = image.and_then(|file| file.text(Member::Name));
-            self.process_name = image_name.or_else(|| process.text(Member::Name)).cloned();
-            self.process_id = process.text(Member::ProcessId).and_then(|text| process_id(text));
-            self.command_line = process.text(Member::CommandLine).cloned();
+            self.process_name = image_name.or_else(|| process.text(Member::Name));
+            self.process_id = process.text(Member::ProcessId).and_then(|text| process_id(&text));
+            self.command_line = process.text(Member::CommandLine);
         }
         let file = evidence.of_kind(Kind::File).find(|file| file.text(Member::Name).is_some()).or(image);
         if let Some(file) = file {
-            self.file_name = file.text(Member::Name).cloned();
-            self.file_path = file.text(Member::Directory).cloned();
+            self.file_name = file.text(Member::Name);
+            self.file_path = file.text(Member::Directory);
         }
         let own = file.into_iter().flat_map(|file| file.all_linked(Member::Hashes)).chain(file);
-        self.file_hash = best_hash(own).or_else(|| best_hash(evidence.of_kind(Kind::FileHash))).cloned();
+        self.file_hash = best_hash(own).or_else(|| best_hash(evidence.of_kind(Kind::FileHash)));
     }
 }
 
 /// SHA-256 before SHA-1 before MD5 before anything else.
-fn best_hash<'e, 'a>(pieces: impl Iterator<Item = Entity<'e, 'a>>) -> Option<&'e Cow<'a, str>> {
+fn best_hash<'e, 'a: 'e>(pieces: impl Iterator<Item = Entity<'e, 'a>>) -> Option<Cow<'a, str>> {
     let hashes = pieces.flat_map(|piece| {
         let rank = || match piece.text(Member::Algorithm).map(|name| name.to_ascii_lowercase()).as_deref() {
             Some("sha256" | "sha-256" | "sha256ac") => 0,
@@ -156,7 +156,7 @@ fn is_destination(ip: Entity<'_, '_>) -> bool {
 }
 
 /// The best of a host's names.
-fn host_name<'e, 'a>(host: Entity<'e, 'a>) -> Option<&'e Cow<'a, str>> {
+fn host_name<'a>(host: Entity<'_, 'a>) -> Option<Cow<'a, str>> {
     host.text(Member::HostName).or_else(|| host.texts(Member::OtherHostName).next()).or_else(|| host.text(Member::Name))
 }
 
@@ -165,17 +165,17 @@ fn user<'a>(account: Entity<'_, 'a>) -> Option<Cow<'a, str>> {
     let text = |member| account.text(member);
     let principal = text(Member::UserPrincipal);
     let Some(name) = text(Member::Name) else {
-        return principal.or_else(|| text(Member::EntraId)).cloned();
+        return principal.or_else(|| text(Member::EntraId));
     };
     Some(match (text(Member::NtDomain), text(Member::Domain), text(Member::UpnSuffix)) {
         (Some(domain), _, _) | (None, Some(domain), None) => Cow::Owned(format!("{domain}\\{name}")),
         (None, _, Some(suffix)) => Cow::Owned(format!("{name}@{suffix}")),
-        (None, None, None) => principal.unwrap_or(name).clone(),
+        (None, None, None) => principal.unwrap_or(name),
     })
 }
 
 /// A text that is an IP address; `0.0.0.0` and `::` are none, nor is `00.00.00.00` of the sample alerts.
-fn address<'a>(text: &Cow<'a, str>) -> Option<Cow<'a, str>> {
+fn address(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     let parsed: IpAddr = text.trim().parse().ok()?;
     (!parsed.is_unspecified()).then(|| match text {
         Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
