@@ -25,7 +25,7 @@ pub struct Failed(pub String);
 pub async fn run(app: Arc<App>, function: &str, body: Bytes) -> Option<Result<InvocationReply, Failed>> {
     let now = Timestamp::now();
     Some(match function {
-        "alerts" => alerts::run(&app, &body, now).await,
+        "alerts" => alerts::run(&app, body, now).await,
         "redeliver" => redeliver::run(&app, now).await,
         "replay" => replay::run(&app, &body, now).await,
         "status" => status::run(&app).await,

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::Failed;
@@ -10,15 +11,17 @@ use crate::host::{Bodies, Invocation, InvocationReply};
 
 /// Relays the batch. An invocation that is not what the host sends is treated as one event body, and so ends as a dead letter:
 /// answering 500 would bring the same bytes back for ever.
-pub(super) async fn run(app: &App, body: &[u8], now: Timestamp) -> Result<InvocationReply, Failed> {
+pub(super) async fn run(app: &App, body: Bytes, now: Timestamp) -> Result<InvocationReply, Failed> {
     let started = Instant::now();
-    let (bodies, partition, retry_count) = match Invocation::parse(body) {
+    let (bodies, partition, retry_count) = match Invocation::parse(&body) {
         Ok(invocation) => (invocation.bodies(), invocation.partition(), invocation.retry_count()),
         Err(error) => {
             tracing::error!(%error, bytes = body.len(), "not an invocation; taking it as one event body");
-            (Bodies::single(body, None), None, 0)
+            (Bodies::single(&body, None), None, 0)
         }
     };
+    // The events have a buffer of their own: a large batch need not lie in memory twice while it is delivered.
+    drop(body);
     let tally = app.relay(&bodies, now).await.map_err(|error| Failed(error.to_string()))?;
     tracing::info!(
         partition,
