@@ -4,13 +4,17 @@
 //! never re-serialised, by destinations that forward the record untouched.
 
 mod alert;
+mod cursor;
 pub mod decode;
 mod entities;
 mod evidence;
+mod evidence_names;
 mod facts;
 mod fields;
 mod graph_alert;
 mod json;
+mod key;
+mod names;
 mod record;
 mod remediation;
 mod tactics;

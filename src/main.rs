@@ -9,7 +9,9 @@ use defender_relay::settings::Values;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
+// One thread: what is done per batch takes microseconds, and waking a second thread for each step of it costs more than that. Sends to
+// several destinations still overlap, and the host runs more instances where one core is not enough.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     cli::run(std::env::args_os(), environment()).await
 }

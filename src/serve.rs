@@ -8,11 +8,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, post};
+use futures::TryStreamExt as _;
 use tokio::net::TcpListener;
 
 use crate::app::App;
@@ -114,7 +115,7 @@ async fn invoke(State(service): State<Service>, Path(function): Path<String>, re
     let invocation_id = request.headers().get("x-azure-functions-invocationid");
     let invocation_id = invocation_id.and_then(|value| value.to_str().ok()).map(str::to_owned);
     // Read first, whatever the answer will be: a caller that cannot finish its request sees a broken connection instead of a reply.
-    let body = match to_bytes(request.into_body(), BODY_LIMIT).await {
+    let body = match read(request.into_body()).await {
         Ok(body) => body,
         Err(error) => {
             tracing::error!(function, invocation_id, %error, "the invocation could not be read");
@@ -143,6 +144,20 @@ async fn invoke(State(service): State<Service>, Path(function): Path<String>, re
             failed()
         }
     }
+}
+
+/// The whole body in one buffer, into which its pieces go as they come: collected first and joined then, they would be there twice.
+async fn read(body: Body) -> Result<Bytes, axum::Error> {
+    let length = usize::try_from(body.size_hint().lower()).unwrap_or(BODY_LIMIT).min(BODY_LIMIT);
+    let mut whole = Vec::with_capacity(length);
+    let mut pieces = body.into_data_stream();
+    while let Some(piece) = pieces.try_next().await? {
+        if whole.len() + piece.len() > BODY_LIMIT {
+            return Err(axum::Error::new(format!("longer than {BODY_LIMIT} bytes")));
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.into())
 }
 
 async fn run(app: Arc<App>, function: String, body: Bytes) -> Option<Result<InvocationReply, functions::Failed>> {

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use super::decode::Texts;
-use super::fields::{Fields, Key};
+use super::fields::Fields;
+use super::key::Key;
 use super::tactics::{self, Tactic};
 use super::{Entities, Facts, Status, facts, json, remediation};
 

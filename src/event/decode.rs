@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use serde::de::{Deserialize, IgnoredAny};
 use serde_json::value::RawValue;
 
-use super::fields::{Fields, Key};
+use super::fields::Fields;
+use super::key::Key;
 use super::{Event, json, record};
 
 /// How many lists, envelopes and strings may be wrapped around a record.

@@ -1,4 +1,4 @@
-//! The entities of an alert as a flat, borrowed list: one typed pass over their text, whatever nests in what.
+//! The entities of an alert as a flat list: one pass over their text, whatever nests in what.
 //!
 //! Newtonsoft's reference encoding: an object may be defined anywhere with `$id`, and stand elsewhere as `{"$ref":"5"}`. Ids repeat
 //! in merged alerts and references dangle: the first definition counts, the rest is ignored. References are only ever followed one
@@ -6,415 +6,193 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::fmt;
+use std::ops::Range;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-
+use super::cursor::Cursor;
+use super::evidence_names::{Kind, Member};
 use super::json;
 
-/// What an entity is, as far as [`super::Facts`] asks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) enum Kind {
-    #[default]
-    Other,
-    Ip,
-    Host,
-    Account,
-    Process,
-    File,
-    FileHash,
-    Connection,
-    Dns,
-    Url,
-}
-
-impl Kind {
-    /// By `Type` of Defender for Cloud's entities, or by `@odata.type` of Graph's evidence.
-    fn named(name: &str) -> Self {
-        let name = name.strip_prefix("#microsoft.graph.security.").unwrap_or(name);
-        match json::fold(name, &mut [0; 32]) {
-            b"ip" | b"ipevidence" => Self::Ip,
-            b"host" | b"deviceevidence" => Self::Host,
-            b"account" | b"userevidence" => Self::Account,
-            b"process" | b"processevidence" => Self::Process,
-            b"file" | b"fileevidence" => Self::File,
-            b"filehash" | b"filehashevidence" => Self::FileHash,
-            b"network-connection" | b"networkconnectionevidence" => Self::Connection,
-            b"dns" | b"dnsevidence" => Self::Dns,
-            b"url" | b"urlevidence" => Self::Url,
-            _ => Self::Other,
-        }
-    }
-
-    /// The kind of the items in one of the lists of Graph's retired shape.
-    fn of_states(list: &[u8]) -> Option<Self> {
-        Some(match list {
-            b"hoststates" => Self::Host,
-            b"userstates" => Self::Account,
-            b"filestates" => Self::File,
-            b"networkconnections" => Self::Connection,
-            b"processes" => Self::Process,
-            _ => return None,
-        })
-    }
-}
-
-/// A member that is an entity, or stands for one.
-#[derive(Debug, Default)]
-pub(super) enum Link<'a> {
-    #[default]
-    None,
-    /// A plain value.
-    Text(Cow<'a, str>),
-    /// `{"$ref": ...}`.
-    Reference(Cow<'a, str>),
-    /// An object that is defined here: its position among the pieces.
-    Here(usize),
-    /// Several.
-    List(Vec<Link<'a>>),
-}
-
-/// One entity, or any other object among them.
-#[derive(Debug, Default)]
-pub(super) struct Piece<'a> {
-    id: Option<Cow<'a, str>>,
-    kind: Kind,
-    pub(super) name: Option<Cow<'a, str>>,
-    pub(super) host_name: Option<Cow<'a, str>>,
-    pub(super) address: Option<Cow<'a, str>>,
-    pub(super) is_destination: bool,
-    pub(super) nt_domain: Option<Cow<'a, str>>,
-    pub(super) upn_suffix: Option<Cow<'a, str>>,
-    pub(super) user_principal: Option<Cow<'a, str>>,
-    pub(super) sid: Option<Cow<'a, str>>,
-    pub(super) entra_id: Option<Cow<'a, str>>,
-    pub(super) directory: Option<Cow<'a, str>>,
-    pub(super) hashes: Vec<Link<'a>>,
-    pub(super) algorithm: Option<Cow<'a, str>>,
-    pub(super) value: Option<Cow<'a, str>>,
-    pub(super) sha256: Option<Cow<'a, str>>,
-    pub(super) sha1: Option<Cow<'a, str>>,
-    pub(super) md5: Option<Cow<'a, str>>,
-    pub(super) process_id: Option<Cow<'a, str>>,
-    pub(super) command_line: Option<Cow<'a, str>>,
-    pub(super) image: Link<'a>,
-    pub(super) parent: Link<'a>,
-    pub(super) source: Link<'a>,
-    pub(super) destination: Link<'a>,
-    pub(super) source_port: Option<Cow<'a, str>>,
-    pub(super) destination_port: Option<Cow<'a, str>>,
-    pub(super) protocol: Option<Cow<'a, str>>,
-    pub(super) url: Option<Cow<'a, str>>,
-    pub(super) domain: Option<Cow<'a, str>>,
-    pub(super) host_address: Link<'a>,
-}
-
-/// All objects of an entity list, in the order in which they open.
+/// A list of entities, with every object among them.
 #[derive(Debug, Default)]
 pub(super) struct Evidence<'a> {
-    pieces: Vec<Piece<'a>>,
-    /// Places of the pieces with an id, sorted by it; made when the first reference is followed.
-    by_id: OnceCell<Vec<usize>>,
+    pieces: Vec<Piece>,
+    /// The members of interest, those of one object side by side.
+    members: Vec<(Member, Value<'a>)>,
+    /// Members of objects that are still open, the innermost last.
+    open: Vec<(Member, Value<'a>)>,
+    /// Ids with the place of the first piece that has each, sorted; made when the first reference is followed.
+    by_id: OnceCell<Vec<(Cow<'a, str>, usize)>>,
+}
+
+/// One object: what it is, and its members' places.
+#[derive(Debug, Default)]
+struct Piece {
+    kind: Kind,
+    members: Range<usize>,
+}
+
+/// What a member holds.
+#[derive(Clone, Copy, Debug)]
+enum Value<'a> {
+    /// The token of a scalar.
+    Scalar(&'a str),
+    /// `{"$ref": ...}`: the token of the id.
+    Reference(&'a str),
+    /// An object that is defined here: its position among the pieces.
+    Here(usize),
 }
 
 impl<'a> Evidence<'a> {
-    /// Reads a list of entities; keeps what it has read where the text breaks off.
+    /// Reads a list of entities.
     pub(super) fn of_entities(list: &'a str) -> Self {
-        let mut pieces = Vec::with_capacity(16);
-        let seed = Item { pieces: &mut pieces, kind: Kind::Other };
-        // A fault cannot happen in a decoded record but for nesting beyond serde's bound.
-        let _ = seed.deserialize(&mut serde_json::Deserializer::from_str(list));
-        Self { pieces, by_id: OnceCell::new() }
+        let mut evidence = Self {
+            pieces: Vec::with_capacity(16),
+            members: Vec::with_capacity(64),
+            open: Vec::with_capacity(16),
+            by_id: OnceCell::new(),
+        };
+        evidence.read(&mut Cursor::new(list), Member::Other, Kind::Other);
+        evidence
     }
 
     /// Reads the states of an alert of Graph's retired shape.
     pub(super) fn of_states(record: &'a str) -> Self {
-        let mut pieces = Vec::new();
-        for (key, list) in json::members(record) {
-            if let Some(kind) = Kind::of_states(json::fold(&key, &mut [0; 32])) {
-                let seed = Item { pieces: &mut pieces, kind };
-                let _ = seed.deserialize(&mut serde_json::Deserializer::from_str(list.get()));
+        let mut evidence = Self::default();
+        let mut cursor = Cursor::new(record);
+        cursor.enter();
+        while let Some(key) = cursor.member() {
+            match Kind::of_states(&key) {
+                Some(kind) => evidence.read(&mut cursor, Member::Other, kind),
+                None => drop(cursor.token()),
             }
         }
-        Self { pieces, by_id: OnceCell::new() }
+        evidence
     }
 
     /// The entities of one kind, in order.
-    pub(super) fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Piece<'a>> {
-        self.pieces.iter().filter(move |piece| piece.kind == kind)
+    pub(super) fn of_kind(&self, kind: Kind) -> impl Iterator<Item = Entity<'_, 'a>> {
+        let found = self.pieces.iter().enumerate().filter(move |(_, piece)| piece.kind == kind);
+        found.map(|(at, _)| Entity { evidence: self, at })
     }
 
-    /// The object that a link leads to, if there is one.
-    pub(super) fn follow(&self, link: &Link<'a>) -> Option<&Piece<'a>> {
-        match link {
-            Link::Here(at) => self.pieces.get(*at),
-            Link::Reference(id) => self.find(id),
-            Link::None | Link::Text(_) | Link::List(_) => None,
-        }
-    }
-
-    /// The first piece with that id. Sorted, so that ten thousand references to ten thousand pieces stay cheap.
-    fn find(&self, id: &str) -> Option<&Piece<'a>> {
-        let id_at = |at: &usize| self.pieces[*at].id.as_deref();
-        let by_id = self.by_id.get_or_init(|| {
-            let mut places: Vec<usize> = (0..self.pieces.len()).filter(|at| id_at(at).is_some()).collect();
-            // Stable: of pieces with one id the first stays first.
-            places.sort_by_key(id_at);
-            places
-        });
-        let at = by_id.get(by_id.partition_point(|at| id_at(at) < Some(id)))?;
-        (id_at(at) == Some(id)).then(|| &self.pieces[*at])
-    }
-}
-
-/// Reads any value; every object in it is added to the pieces. An object without a type has the given kind.
-struct Item<'p, 'a> {
-    pieces: &'p mut Vec<Piece<'a>>,
-    kind: Kind,
-}
-
-impl<'de: 'a, 'a> DeserializeSeed<'de> for Item<'_, 'a> {
-    type Value = Link<'a>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Link<'a>, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de: 'a, 'a> Visitor<'de> for Item<'_, 'a> {
-    type Value = Link<'a>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Link<'a>, E> {
-        Ok(Link::None)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Link<'a>, E> {
-        Ok(Link::None)
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Link<'a>, E> {
-        Ok(Link::Text(Cow::Owned(number.to_string())))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Link<'a>, E> {
-        Ok(Link::Text(Cow::Owned(number.to_string())))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Link<'a>, E> {
-        Ok(Link::None)
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Link<'a>, E> {
-        Ok(if json::is_absent(text) { Link::None } else { Link::Text(Cow::Borrowed(text)) })
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Link<'a>, E> {
-        Ok(if json::is_absent(text) { Link::None } else { Link::Text(Cow::Owned(text.to_owned())) })
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Link<'a>, A::Error> {
-        let mut links = Vec::new();
-        while let Some(link) = list.next_element_seed(Item { pieces: &mut *self.pieces, kind: self.kind })? {
-            links.push(link);
-        }
-        Ok(Link::List(links))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Link<'a>, A::Error> {
-        let Self { pieces, kind } = self;
-        let at = pieces.len();
-        // Keeps the place, so that pieces stand in the order in which they open.
-        pieces.push(Piece::default());
-        let mut piece = Piece { kind, ..Piece::default() };
-        let mut reference = None;
-        while let Some(member) = map.next_key::<Member>()? {
-            let kind = match member {
-                Member::Skipped => {
-                    map.next_value::<IgnoredAny>()?;
-                    continue;
+    /// Reads the value of `member`, and adds it to the open object where it is of use. An object without a type has the given kind.
+    fn read(&mut self, cursor: &mut Cursor<'a>, member: Member, kind: Kind) {
+        let value = match cursor.peek() {
+            Some(b'{') => self.read_object(cursor, kind),
+            Some(b'[') => {
+                let member = if member.is_plural() { member } else { Member::Other };
+                cursor.enter();
+                while cursor.element() {
+                    self.read(cursor, member, kind);
                 }
-                Member::Account => Kind::Account,
-                Member::FileDetails | Member::Image => Kind::File,
-                Member::Hashes => Kind::FileHash,
-                Member::Parent => Kind::Process,
-                _ => Kind::Other,
-            };
-            let link = map.next_value_seed(Item { pieces: &mut *pieces, kind })?;
-            match (member, link) {
-                (Member::Reference, Link::Text(id)) => reference = Some(id),
-                (member, link) => piece.put(member, link),
-            }
-        }
-        match reference {
-            Some(id) => Ok(Link::Reference(id)),
-            None => {
-                pieces[at] = piece;
-                Ok(Link::Here(at))
-            }
-        }
-    }
-}
-
-impl<'a> Piece<'a> {
-    fn put(&mut self, member: Member, link: Link<'a>) {
-        let text = match (member, link) {
-            (Member::Image, link) => return self.image = link,
-            (Member::Parent, link) => return self.parent = link,
-            (Member::Source, link) => return self.source = link,
-            (Member::Destination, link) => return self.destination = link,
-            (Member::HostAddress, link) => return self.host_address = link,
-            (Member::Hashes, Link::List(links)) => return self.hashes = links,
-            (Member::Hashes, link) => return self.hashes = vec![link],
-            (Member::Roles, Link::List(roles)) => {
-                self.is_destination = roles.iter().any(|role| match role {
-                    Link::Text(role) => {
-                        ["destination", "commandAndControl"].iter().any(|name| role.eq_ignore_ascii_case(name))
-                    }
-                    _ => false,
-                });
                 return;
             }
-            (_, Link::Text(text)) => text,
-            _ => return,
+            _ => Value::Scalar(cursor.token()),
         };
-        match member {
-            Member::Id => self.id = Some(text),
-            Member::Type => self.kind = Kind::named(&text),
-            Member::Name => self.name = Some(text),
-            Member::HostName => self.host_name = Some(text),
-            Member::OtherHostName => {
-                self.host_name.get_or_insert(text);
+        if member != Member::Other {
+            self.open.push((member, value));
+        }
+    }
+
+    fn read_object(&mut self, cursor: &mut Cursor<'a>, kind: Kind) -> Value<'a> {
+        let (at, first) = (self.pieces.len(), self.open.len());
+        // Keeps the place, so that pieces stand in the order in which they open.
+        self.pieces.push(Piece::default());
+        cursor.enter();
+        while let Some(name) = cursor.member() {
+            match Member::named(&name) {
+                Member::Skipped => drop(cursor.token()),
+                member => self.read(cursor, member, member.kind()),
             }
-            Member::Address => self.address = Some(text),
-            Member::NtDomain => self.nt_domain = Some(text),
-            Member::UpnSuffix => self.upn_suffix = Some(text),
-            Member::UserPrincipal => self.user_principal = Some(text),
-            Member::Sid => self.sid = Some(text),
-            Member::EntraId => self.entra_id = Some(text),
-            Member::Directory => self.directory = Some(text),
-            Member::Algorithm => self.algorithm = Some(text),
-            Member::Value => self.value = Some(text),
-            Member::Sha256 => self.sha256 = Some(text),
-            Member::Sha1 => self.sha1 = Some(text),
-            Member::Md5 => self.md5 = Some(text),
-            Member::ProcessId => self.process_id = Some(text),
-            Member::CommandLine => self.command_line = Some(text),
-            Member::SourcePort => self.source_port = Some(text),
-            Member::DestinationPort => self.destination_port = Some(text),
-            Member::Protocol => self.protocol = Some(text),
-            Member::Url => self.url = Some(text),
-            Member::Domain => self.domain = Some(text),
-            _ => {}
+        }
+        let start = self.members.len();
+        let mut kind = kind;
+        for (member, value) in self.open.drain(first..) {
+            match (member, value) {
+                (Member::Reference, Value::Scalar(id)) if text(id).is_some() => {
+                    self.members.truncate(start);
+                    return Value::Reference(id);
+                }
+                (Member::Type, Value::Scalar(name)) => kind = text(name).map_or(kind, |name| Kind::named(&name)),
+                own => self.members.push(own),
+            }
+        }
+        self.pieces[at] = Piece { kind, members: start..self.members.len() };
+        Value::Here(at)
+    }
+
+    /// Sorted, so that ten thousand references to ten thousand pieces stay cheap; of pieces with one id the first stays first.
+    fn ids(&self) -> Vec<(Cow<'a, str>, usize)> {
+        let entities = (0..self.pieces.len()).map(|at| Entity { evidence: self, at });
+        let mut ids: Vec<_> = entities.filter_map(|entity| Some((entity.text(Member::Id)?, entity.at))).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    fn follow(&self, value: Value<'a>) -> Option<Entity<'_, 'a>> {
+        match value {
+            Value::Here(at) => Some(Entity { evidence: self, at }),
+            Value::Reference(id) => {
+                let by_id = self.by_id.get_or_init(|| self.ids());
+                let id = text(id)?;
+                let (found, at) = by_id.get(by_id.partition_point(|(other, _)| *other < id))?;
+                (*found == id).then_some(Entity { evidence: self, at: *at })
+            }
+            Value::Scalar(_) => None,
         }
     }
 }
 
-/// A member's name, in any of the shapes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Member {
-    Id,
-    Reference,
-    Type,
-    Name,
-    HostName,
-    OtherHostName,
-    Address,
-    Roles,
-    NtDomain,
-    UpnSuffix,
-    UserPrincipal,
-    Sid,
-    EntraId,
-    Account,
-    Directory,
-    FileDetails,
-    Hashes,
-    Algorithm,
-    Value,
-    Sha256,
-    Sha1,
-    Md5,
-    ProcessId,
-    CommandLine,
-    Image,
-    Parent,
-    Source,
-    Destination,
-    SourcePort,
-    DestinationPort,
-    Protocol,
-    Url,
-    Domain,
-    HostAddress,
-    /// Holds no entities and nothing of interest.
-    Skipped,
-    /// May hold entities.
-    Other,
-}
-
-impl Member {
-    fn named(folded: &[u8]) -> Self {
-        match folded {
-            b"$id" => Self::Id,
-            b"$ref" => Self::Reference,
-            b"type" | b"@odata.type" => Self::Type,
-            b"name" | b"accountname" | b"filename" => Self::Name,
-            b"hostname" => Self::HostName,
-            b"netbiosname" | b"devicednsname" | b"fqdn" => Self::OtherHostName,
-            b"address" | b"ipaddress" => Self::Address,
-            b"roles" => Self::Roles,
-            b"ntdomain" => Self::NtDomain,
-            b"upnsuffix" => Self::UpnSuffix,
-            b"userprincipalname" => Self::UserPrincipal,
-            b"sid" | b"usersid" | b"onpremisessecurityidentifier" => Self::Sid,
-            b"aaduserid" | b"azureaduserid" => Self::EntraId,
-            b"account" | b"useraccount" => Self::Account,
-            b"directory" | b"filepath" | b"path" => Self::Directory,
-            b"filedetails" => Self::FileDetails,
-            b"filehashes" | b"filehash" => Self::Hashes,
-            b"algorithm" | b"hashtype" => Self::Algorithm,
-            b"value" | b"hashvalue" => Self::Value,
-            b"sha256" => Self::Sha256,
-            b"sha1" => Self::Sha1,
-            b"md5" => Self::Md5,
-            b"processid" => Self::ProcessId,
-            b"commandline" | b"processcommandline" => Self::CommandLine,
-            b"imagefile" => Self::Image,
-            b"parentprocess" => Self::Parent,
-            b"sourceaddress" => Self::Source,
-            b"destinationaddress" => Self::Destination,
-            b"sourceport" => Self::SourcePort,
-            b"destinationport" => Self::DestinationPort,
-            b"protocol" => Self::Protocol,
-            b"url" => Self::Url,
-            b"domainname" => Self::Domain,
-            b"hostipaddress" => Self::HostAddress,
-            b"location" | b"threatintelligence" | b"metadata" => Self::Skipped,
-            _ => Self::Other,
-        }
+/// A text, or a whole number as one; nothing for what is blank or anything else.
+fn text(token: &str) -> Option<Cow<'_, str>> {
+    match token.as_bytes() {
+        [b'"', ..] => json::text(token),
+        _ => (token.parse::<i64>().is_ok() || token.parse::<u64>().is_ok()).then_some(Cow::Borrowed(token)),
     }
 }
 
-impl<'de> Deserialize<'de> for Member {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Name;
+/// One entity, or any other object among them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entity<'e, 'a> {
+    evidence: &'e Evidence<'a>,
+    at: usize,
+}
 
-        impl Visitor<'_> for Name {
-            type Value = Member;
+impl<'e, 'a> Entity<'e, 'a> {
+    /// Where the object stands among all; no two are at one place.
+    pub(super) fn place(self) -> usize {
+        self.at
+    }
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
+    /// A member's text. Of members with the same meaning the last counts.
+    pub(super) fn text(self, member: Member) -> Option<Cow<'a, str>> {
+        self.values(member).rev().find_map(as_text)
+    }
 
-            fn visit_str<E>(self, name: &str) -> Result<Member, E> {
-                Ok(Member::named(json::fold(name, &mut [0; 32])))
-            }
-        }
+    /// Every text of a member that may have several.
+    pub(super) fn texts(self, member: Member) -> impl Iterator<Item = Cow<'a, str>> {
+        self.values(member).filter_map(as_text)
+    }
 
-        deserializer.deserialize_str(Name)
+    /// The object that a member holds or refers to.
+    pub(super) fn linked(self, member: Member) -> Option<Entity<'e, 'a>> {
+        self.evidence.follow(self.values(member).next_back()?)
+    }
+
+    /// Every object of a member that may have several.
+    pub(super) fn all_linked(self, member: Member) -> impl Iterator<Item = Entity<'e, 'a>> {
+        self.values(member).filter_map(move |value| self.evidence.follow(value))
+    }
+
+    fn values(self, member: Member) -> impl DoubleEndedIterator<Item = Value<'a>> {
+        let own = &self.evidence.members[self.evidence.pieces[self.at].members.clone()];
+        own.iter().filter(move |(name, _)| *name == member).map(|(_, value)| *value)
+    }
+}
+
+fn as_text(value: Value<'_>) -> Option<Cow<'_, str>> {
+    match value {
+        Value::Scalar(token) => text(token),
+        Value::Reference(_) | Value::Here(_) => None,
     }
 }

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::evidence::{Evidence, Kind, Link, Piece};
+use super::evidence::{Entity, Evidence};
+use super::evidence_names::{Kind, Member};
 
 /// The first value of each kind that an alert's entities hold; absent where none does.
 ///
@@ -60,116 +61,128 @@ impl<'a> Facts<'a> {
         let mut facts = Self::default();
         facts.take_connection(evidence, outbound);
         facts.take_process_and_file(evidence);
-        if let Some(account) = evidence.of_kind(Kind::Account).find(|piece| user(piece).is_some()) {
-            facts.user = user(account);
-            facts.user_id = account.sid.clone().or_else(|| account.entra_id.clone());
+        if let Some((account, name)) =
+            evidence.of_kind(Kind::Account).find_map(|account| Some((account, user(account)?)))
+        {
+            facts.user = Some(name);
+            facts.user_id = account.text(Member::Sid).or_else(|| account.text(Member::EntraId));
         }
-        facts.host =
-            evidence.of_kind(Kind::Host).find_map(|piece| piece.host_name.clone().or_else(|| piece.name.clone()));
-        facts.url = evidence.of_kind(Kind::Url).find_map(|piece| piece.url.clone());
-        facts.domain_name = evidence.of_kind(Kind::Dns).find_map(|piece| piece.domain.clone());
+        facts.host = evidence.of_kind(Kind::Host).find_map(host_name);
+        facts.url = evidence.of_kind(Kind::Url).find_map(|url| url.text(Member::Url));
+        facts.domain_name = evidence.of_kind(Kind::Dns).find_map(|dns| dns.text(Member::Domain));
         facts
     }
 
     /// Addresses and ports. A connection says itself which end is which; other addresses are the attacker's, who is the source
     /// unless the alert is about outbound traffic.
     fn take_connection(&mut self, evidence: &Evidence<'a>, outbound: bool) {
-        let ends = |link: &Link<'a>| match link {
-            Link::Text(text) => address(text),
-            _ => evidence.follow(link).and_then(|piece| piece.address.as_ref()).and_then(address),
+        // An end is an `ip` entity, or the address itself.
+        let end = |of: Entity<'_, 'a>, member| {
+            let text = of.linked(member).map_or_else(|| of.text(member), |ip| ip.text(Member::Address));
+            text.and_then(address)
         };
         let mut victims = BTreeSet::new();
         if let Some(connection) = evidence.of_kind(Kind::Connection).next() {
-            self.source_ip = ends(&connection.source);
-            self.destination_ip = ends(&connection.destination);
-            self.source_port = connection.source_port.as_ref().and_then(|text| text.trim().parse().ok());
-            self.destination_port = connection.destination_port.as_ref().and_then(|text| text.trim().parse().ok());
-            self.protocol = connection.protocol.clone();
+            let port = |member| connection.text(member)?.trim().parse().ok();
+            self.source_ip = end(connection, Member::Source);
+            self.destination_ip = end(connection, Member::Destination);
+            self.source_port = port(Member::SourcePort);
+            self.destination_port = port(Member::DestinationPort);
+            self.protocol = connection.text(Member::Protocol);
             victims.extend(if outbound { self.source_ip.clone() } else { self.destination_ip.clone() });
         }
         // The host that asked is the one attacked.
-        victims.extend(evidence.of_kind(Kind::Dns).filter_map(|dns| ends(&dns.host_address)));
-        for piece in evidence.of_kind(Kind::Ip) {
-            let Some(address) = piece.address.as_ref().and_then(address) else { continue };
+        victims.extend(evidence.of_kind(Kind::Dns).filter_map(|dns| end(dns, Member::HostAddress)));
+        for ip in evidence.of_kind(Kind::Ip) {
+            let Some(address) = ip.text(Member::Address).and_then(address) else { continue };
             if victims.contains(&address) {
                 continue;
             }
-            let slot = if outbound || piece.is_destination { &mut self.destination_ip } else { &mut self.source_ip };
+            let slot = if outbound || is_destination(ip) { &mut self.destination_ip } else { &mut self.source_ip };
             slot.get_or_insert(address);
         }
     }
 
     /// The process of interest is the first that is nobody's parent, best with a command line.
     fn take_process_and_file(&mut self, evidence: &Evidence<'a>) {
-        let parents: BTreeSet<*const Piece<'a>> = evidence
+        let parents: BTreeSet<usize> = evidence
             .of_kind(Kind::Process)
-            .filter_map(|child| evidence.follow(&child.parent))
-            .map(std::ptr::from_ref)
+            .filter_map(|child| child.linked(Member::Parent))
+            .map(Entity::place)
             .collect();
-        let is_parent = |piece: &Piece<'a>| parents.contains(&std::ptr::from_ref(piece));
-        let mut found: Option<&Piece<'a>> = None;
-        for piece in evidence.of_kind(Kind::Process) {
-            let worth = |piece: &Piece<'a>| (!is_parent(piece), piece.command_line.is_some());
-            if found.is_none_or(|best| worth(piece) > worth(best)) {
-                found = Some(piece);
+        let worth = |process: Entity<'_, 'a>| {
+            (!parents.contains(&process.place()), process.text(Member::CommandLine).is_some())
+        };
+        let mut found: Option<Entity<'_, 'a>> = None;
+        for process in evidence.of_kind(Kind::Process) {
+            if found.is_none_or(|best| worth(process) > worth(best)) {
+                found = Some(process);
             }
         }
-        let image = found.and_then(|process| evidence.follow(&process.image));
+        let image = found.and_then(|process| process.linked(Member::Image));
         if let Some(process) = found {
-            self.process_name = image.and_then(|file| file.name.clone()).or_else(|| process.name.clone());
-            self.process_id = process.process_id.as_deref().and_then(process_id);
-            self.command_line = process.command_line.clone();
+            let image_name = image.and_then(|file| file.text(Member::Name));
+            self.process_name = image_name.or_else(|| process.text(Member::Name));
+            self.process_id = process.text(Member::ProcessId).and_then(|text| process_id(&text));
+            self.command_line = process.text(Member::CommandLine);
         }
-        let file = evidence.of_kind(Kind::File).find(|piece| piece.name.is_some()).or(image);
+        let file = evidence.of_kind(Kind::File).find(|file| file.text(Member::Name).is_some()).or(image);
         if let Some(file) = file {
-            self.file_name = file.name.clone();
-            self.file_path = file.directory.clone();
+            self.file_name = file.text(Member::Name);
+            self.file_path = file.text(Member::Directory);
         }
-        let own = file.into_iter().flat_map(|file| &file.hashes).filter_map(|link| evidence.follow(link)).chain(file);
+        let own = file.into_iter().flat_map(|file| file.all_linked(Member::Hashes)).chain(file);
         self.file_hash = best_hash(own).or_else(|| best_hash(evidence.of_kind(Kind::FileHash)));
     }
 }
 
 /// SHA-256 before SHA-1 before MD5 before anything else.
-fn best_hash<'p, 'a: 'p>(pieces: impl Iterator<Item = &'p Piece<'a>>) -> Option<Cow<'a, str>> {
-    let rank = |algorithm: Option<&str>| match algorithm.map(str::to_ascii_lowercase).as_deref() {
-        Some("sha256" | "sha-256" | "sha256ac") => 0,
-        Some("sha1" | "sha-1") => 1,
-        Some("md5") => 2,
-        _ => 3,
-    };
-    let mut best: Option<(u8, &Cow<'a, str>)> = None;
-    for piece in pieces {
-        let named = piece.value.as_ref().map(|value| (rank(piece.algorithm.as_deref()), value));
-        let own = piece.sha256.as_ref().map(|value| (0, value));
-        let own = own.or(piece.sha1.as_ref().map(|value| (1, value))).or(piece.md5.as_ref().map(|value| (2, value)));
-        for hash in [named, own].into_iter().flatten() {
-            if best.is_none_or(|(rank, _)| hash.0 < rank) {
-                best = Some(hash);
-            }
-        }
-    }
-    best.map(|(_, value)| value.clone())
+fn best_hash<'e, 'a: 'e>(pieces: impl Iterator<Item = Entity<'e, 'a>>) -> Option<Cow<'a, str>> {
+    let hashes = pieces.flat_map(|piece| {
+        let rank = || match piece.text(Member::Algorithm).map(|name| name.to_ascii_lowercase()).as_deref() {
+            Some("sha256" | "sha-256" | "sha256ac") => 0,
+            Some("sha1" | "sha-1") => 1,
+            Some("md5") => 2,
+            _ => 3,
+        };
+        let own = [Member::Sha256, Member::Sha1, Member::Md5];
+        let own = own.into_iter().zip(0_u8..).filter_map(move |(member, rank)| Some((rank, piece.text(member)?)));
+        piece.text(Member::Value).map(|value| (rank(), value)).into_iter().chain(own)
+    });
+    hashes.min_by_key(|(rank, _)| *rank).map(|(_, value)| value)
+}
+
+/// Whether Graph says that the address is the attacked end.
+fn is_destination(ip: Entity<'_, '_>) -> bool {
+    ip.texts(Member::Roles)
+        .any(|role| ["destination", "commandAndControl"].iter().any(|name| role.eq_ignore_ascii_case(name)))
+}
+
+/// The best of a host's names.
+fn host_name<'a>(host: Entity<'_, 'a>) -> Option<Cow<'a, str>> {
+    host.text(Member::HostName).or_else(|| host.texts(Member::OtherHostName).next()).or_else(|| host.text(Member::Name))
 }
 
 /// `DOMAIN\name`, `name@suffix`, `name`, else the Entra object id.
-fn user<'a>(account: &Piece<'a>) -> Option<Cow<'a, str>> {
-    let Some(name) = &account.name else {
-        return account.user_principal.clone().or_else(|| account.entra_id.clone());
+fn user<'a>(account: Entity<'_, 'a>) -> Option<Cow<'a, str>> {
+    let text = |member| account.text(member);
+    let principal = text(Member::UserPrincipal);
+    let Some(name) = text(Member::Name) else {
+        return principal.or_else(|| text(Member::EntraId));
     };
-    Some(match (&account.nt_domain, &account.domain, &account.upn_suffix) {
+    Some(match (text(Member::NtDomain), text(Member::Domain), text(Member::UpnSuffix)) {
         (Some(domain), _, _) | (None, Some(domain), None) => Cow::Owned(format!("{domain}\\{name}")),
         (None, _, Some(suffix)) => Cow::Owned(format!("{name}@{suffix}")),
-        (None, None, None) => account.user_principal.clone().unwrap_or_else(|| name.clone()),
+        (None, None, None) => principal.unwrap_or(name),
     })
 }
 
 /// The IP address in a text; `0.0.0.0` and `::` are none, nor is `00.00.00.00` of the sample alerts.
-fn address<'a>(text: &Cow<'a, str>) -> Option<Cow<'a, str>> {
-    let parsed: IpAddr = without_port(text).parse().ok()?;
+fn address(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    let parsed: IpAddr = without_port(&text).parse().ok()?;
     (!parsed.is_unspecified()).then(|| match text {
         Cow::Borrowed(text) => Cow::Borrowed(without_port(text)),
-        Cow::Owned(text) => Cow::Owned(without_port(text).to_owned()),
+        Cow::Owned(text) => Cow::Owned(without_port(&text).to_owned()),
     })
 }
 

@@ -8,156 +8,24 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::decode::Texts;
+use super::key::Key;
 use super::{json, parse_time};
 
-macro_rules! keys {
-    ($($key:ident = $folded:literal,)*) => {
-        /// A key that some rule asks for.
-        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-        pub(super) enum Key { $($key),* }
-
-        impl Key {
-            const COUNT: usize = [$(Self::$key),*].len();
-
-            /// The key of that lower-cased name.
-            fn named(folded: &[u8]) -> Option<Self> {
-                match folded {
-                    $($folded => Some(Self::$key),)*
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-keys! {
-    // Envelopes and identity.
-    Records = b"records",
-    Value = b"value",
-    Id = b"id",
-    Name = b"name",
-    Type = b"type",
-    Kind = b"kind",
-    Properties = b"properties",
-    ODataType = b"@odata.type",
-    SchemaId = b"schemaid",
-    Data = b"data",
-    Essentials = b"essentials",
-    LocalizedValue = b"localizedvalue",
-    // Alerts: flat export, ARM, Log Analytics, Sentinel.
-    SystemAlertId = b"systemalertid",
-    ProviderAlertId = b"provideralertid",
-    AlertType = b"alerttype",
-    AlertDisplayName = b"alertdisplayname",
-    DisplayName = b"displayname",
-    AlertName = b"alertname",
-    FriendlyName = b"friendlyname",
-    Description = b"description",
-    VendorName = b"vendorname",
-    ProductName = b"productname",
-    ProductComponentName = b"productcomponentname",
-    ProviderName = b"providername",
-    TenantId = b"tenantid",
-    Severity = b"severity",
-    AlertSeverity = b"alertseverity",
-    ReportedSeverity = b"reportedseverity",
-    Status = b"status",
-    State = b"state",
-    Intent = b"intent",
-    Tactics = b"tactics",
-    Techniques = b"techniques",
-    SubTechniques = b"subtechniques",
-    StartTimeUtc = b"starttimeutc",
-    StartTime = b"starttime",
-    EndTimeUtc = b"endtimeutc",
-    EndTime = b"endtime",
-    TimeGenerated = b"timegenerated",
-    TimeGeneratedUtc = b"timegeneratedutc",
-    ProcessingEndTime = b"processingendtime",
-    ProcessingEndTimeUtc = b"processingendtimeutc",
-    DetectedTimeUtc = b"detectedtimeutc",
-    ReportedTimeUtc = b"reportedtimeutc",
-    CompromisedEntity = b"compromisedentity",
-    AzureResourceId = b"azureresourceid",
-    AzureResourceSubscriptionId = b"azureresourcesubscriptionid",
-    ResourceId = b"resourceid",
-    AssociatedResource = b"associatedresource",
-    ResourceIdentifiers = b"resourceidentifiers",
-    AlertUri = b"alerturi",
-    AlertLink = b"alertlink",
-    Correlation = b"correlationkey",
-    IsIncident = b"isincident",
-    WorkspaceId = b"workspaceid",
-    RemediationSteps = b"remediationsteps",
-    ExtendedProperties = b"extendedproperties",
-    AdditionalData = b"additionaldata",
-    Entities = b"entities",
-    // Microsoft Graph.
-    Title = b"title",
-    DetectionSource = b"detectionsource",
-    ServiceSource = b"servicesource",
-    DetectorId = b"detectorid",
-    AlertPolicyId = b"alertpolicyid",
-    Category = b"category",
-    Categories = b"categories",
-    FirstActivityDateTime = b"firstactivitydatetime",
-    LastActivityDateTime = b"lastactivitydatetime",
-    CreatedDateTime = b"createddatetime",
-    LastUpdateDateTime = b"lastupdatedatetime",
-    LastModifiedDateTime = b"lastmodifieddatetime",
-    EventDateTime = b"eventdatetime",
-    AlertWebUrl = b"alertweburl",
-    Evidence = b"evidence",
-    MitreTechniques = b"mitretechniques",
-    RecommendedActions = b"recommendedactions",
-    CustomDetails = b"customdetails",
-    VendorInformation = b"vendorinformation",
-    VendorInformationProvider = b"vendorinformation_provider",
-    VendorInformationVendor = b"vendorinformation_vendor",
-    Provider = b"provider",
-    Vendor = b"vendor",
-    AzureSubscriptionId = b"azuresubscriptionid",
-    SourceMaterials = b"sourcematerials",
-    VmMetadata = b"vmmetadata",
-    UserPrincipalName = b"userprincipalname",
-    ConditionalAccessStatus = b"conditionalaccessstatus",
-    // Posture records.
-    ResourceDetails = b"resourcedetails",
-    Metadata = b"metadata",
-    Risk = b"risk",
-    Level = b"level",
-    RiskLevel = b"risklevel",
-    PotentialImpact = b"potentialimpact",
-    StatusChangeDate = b"statuschangedate",
-    FirstEvaluationDate = b"firstevaluationdate",
-    // Logs.
-    Time = b"time",
-    Timestamp = b"timestamp",
-    EventTimestamp = b"eventtimestamp",
-    OperationName = b"operationname",
-    MetricName = b"metricname",
-    EventDataId = b"eventdataid",
-    CorrelationId = b"correlationid",
-    ResourceUri = b"resourceuri",
-    AlertId = b"alertid",
-    // Azure Monitor's common alert schema, Sentinel incidents.
-    AlertRule = b"alertrule",
-    AlertTargetIds = b"alerttargetids",
-    FiredDateTime = b"fireddatetime",
-    CreatedTimeUtc = b"createdtimeutc",
-    CreatedTimeUtcSnake = b"created_time_utc",
-}
+/// How many members of an alert have a key.
+const TYPICAL: usize = 32;
 
 /// The members of one object that have a [`Key`], as JSON tokens. Of members with the same key the last one counts.
 pub(super) struct Fields<'a> {
-    tokens: [Option<&'a RawValue>; Key::COUNT],
+    tokens: Vec<&'a RawValue>,
+    /// By key: one more than the place among the tokens, 0 for none.
+    places: [u8; Key::COUNT],
     /// How many members the object has, of any name.
     pub(super) members: usize,
 }
 
 impl<'a> Fields<'a> {
     /// No members at all.
-    pub(super) const NONE: Self = Self { tokens: [None; Key::COUNT], members: 0 };
+    pub(super) const NONE: Self = Self { tokens: Vec::new(), places: [0; Key::COUNT], members: 0 };
 
     /// Reads an object; anything else has no members.
     pub(super) fn of(text: &'a str) -> Self {
@@ -166,7 +34,19 @@ impl<'a> Fields<'a> {
 
     /// The member's token, unless it is `null`.
     pub(super) fn token(&self, key: Key) -> Option<&'a RawValue> {
-        self.tokens[key as usize].filter(|raw| raw.get() != "null")
+        let place = usize::from(self.places[key as usize]).checked_sub(1)?;
+        self.tokens.get(place).copied().filter(|raw| raw.get() != "null")
+    }
+
+    fn put(&mut self, key: Key, token: &'a RawValue) {
+        match self.places[key as usize] {
+            0 => {
+                self.tokens.push(token);
+                // There are fewer keys than a byte can count.
+                self.places[key as usize] = u8::try_from(self.tokens.len()).unwrap_or_default();
+            }
+            place => self.tokens[usize::from(place) - 1] = token,
+        }
     }
 
     /// Whether the member is there and not `null`.
@@ -216,11 +96,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut fields = Fields::NONE;
+                let mut fields = Fields { tokens: Vec::with_capacity(TYPICAL), ..Fields::NONE };
                 while let Some(Named(key)) = map.next_key()? {
                     fields.members += 1;
                     match key {
-                        Some(key) => fields.tokens[key as usize] = Some(map.next_value()?),
+                        Some(key) => fields.put(key, map.next_value()?),
                         None => {
                             map.next_value::<IgnoredAny>()?;
                         }
@@ -249,7 +129,7 @@ impl<'de> Deserialize<'de> for Named {
             }
 
             fn visit_str<E>(self, name: &str) -> Result<Named, E> {
-                Ok(Named(Key::named(json::fold(name, &mut [0; 32]))))
+                Ok(Named(Key::named(name)))
             }
         }
 

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use memchr::{memchr, memchr_iter, memchr2, memchr2_iter};
+use memchr::{memchr, memchr_iter, memmem};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::cursor::past_string;
 use super::decode::Texts;
 
 /// How deep a record may nest: as deep as `serde_json` and most receivers follow.
@@ -16,13 +17,16 @@ pub(super) const MAX_DEPTH: usize = 128;
 pub(super) fn too_deep(text: &str) -> bool {
     let bytes = text.as_bytes();
     // Few brackets cannot nest deep. This settles nearly every record at the speed of memchr.
-    if memchr2_iter(b'{', b'[', bytes).nth(MAX_DEPTH).is_none() {
+    if memchr_iter(b'{', bytes).count() + memchr_iter(b'[', bytes).count() <= MAX_DEPTH {
         return false;
     }
     let (mut depth, mut at) = (0usize, 0);
     while let Some(&byte) = bytes.get(at) {
         match byte {
-            b'"' => at = string_end(bytes, at).unwrap_or(bytes.len()),
+            b'"' => {
+                at = past_string(bytes, at).unwrap_or(bytes.len());
+                continue;
+            }
             b'{' | b'[' => depth += 1,
             b'}' | b']' => depth = depth.saturating_sub(1),
             _ => {}
@@ -35,18 +39,6 @@ pub(super) fn too_deep(text: &str) -> bool {
     false
 }
 
-/// The position of the quote that closes the string which opens at `open`.
-fn string_end(bytes: &[u8], open: usize) -> Option<usize> {
-    let mut at = open + 1;
-    loop {
-        at += memchr2(b'"', b'\\', bytes.get(at..)?)?;
-        if bytes[at] == b'"' {
-            return Some(at);
-        }
-        at += 2;
-    }
-}
-
 /// Where a broken list element that begins at `start` ends: before the comma or bracket that closes it by counting brackets, else
 /// where a line begins with a record.
 pub(super) fn broken_element_end(text: &str, start: usize) -> usize {
@@ -55,8 +47,11 @@ pub(super) fn broken_element_end(text: &str, start: usize) -> usize {
     let (mut depth, mut at) = (0usize, start);
     while at < next_line {
         match bytes[at] {
-            b'"' => match string_end(bytes, at) {
-                Some(end) if memchr(b'\n', &bytes[at..end]).is_none() => at = end,
+            b'"' => match past_string(bytes, at) {
+                Some(end) if memchr(b'\n', &bytes[at..end]).is_none() => {
+                    at = end;
+                    continue;
+                }
                 _ => return next_line,
             },
             b'{' | b'[' => depth += 1,
@@ -85,6 +80,8 @@ pub(super) fn next_record_line(text: &str, start: usize) -> usize {
 /// section 8.2), .NET writes them for text it cut in two, and serde refuses them.
 pub(super) fn mend_surrogates(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
+    // Few records have any escape of this kind.
+    memmem::find(bytes, b"\\u")?;
     let mut mended: Option<Vec<u8>> = None;
     let mut at = 0;
     while let Some(found) = bytes.get(at..).and_then(|rest| memchr(b'\\', rest)) {
@@ -111,7 +108,11 @@ fn surrogate(bytes: &[u8], at: usize) -> Option<u16> {
 /// A scalar as text: a string unescaped, a number or boolean as written. `null`, objects, lists, blank strings and the text
 /// `<null>` are absent.
 pub(super) fn scalar(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let token = raw.get();
+    text(raw.get())
+}
+
+/// The same of a valid token.
+pub(super) fn text(token: &str) -> Option<Cow<'_, str>> {
     let text = match token.as_bytes() {
         [b'"', inner @ .., b'"'] => match memchr(b'\\', inner) {
             None => Cow::Borrowed(&token[1..token.len() - 1]),
@@ -125,8 +126,9 @@ pub(super) fn scalar(raw: &RawValue) -> Option<Cow<'_, str>> {
 
 /// Whether a text stands for nothing.
 pub(super) fn is_absent(text: &str) -> bool {
-    let text = text.trim();
-    text.is_empty() || text == "<null>"
+    // Nearly every text begins with a character that settles it.
+    let settled = text.as_bytes().first().is_some_and(|first| first.is_ascii_graphic() && *first != b'<');
+    !settled && matches!(text.trim(), "" | "<null>")
 }
 
 /// A container: as it came, or, where it came as a JSON string that holds a container, that one. `null` and blanks are absent;
@@ -180,18 +182,6 @@ pub(super) fn members(text: &str) -> Vec<(Cow<'_, str>, &RawValue)> {
     }
 
     serde_json::from_str(text).map_or_else(|_| Vec::new(), |Members(members)| members)
-}
-
-/// Lower-cases a key into `buffer`, so that it can be matched as bytes. A key that does not fit is not one that anybody asks for.
-pub(super) fn fold<'b>(key: &str, buffer: &'b mut [u8; 32]) -> &'b [u8] {
-    match buffer.get_mut(..key.len()) {
-        Some(folded) => {
-            folded.copy_from_slice(key.as_bytes());
-            folded.make_ascii_lowercase();
-            folded
-        }
-        None => b"",
-    }
 }
 
 #[cfg(test)]

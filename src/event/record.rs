@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use super::decode::Texts;
-use super::fields::{Fields, Key};
+use super::fields::Fields;
+use super::key::Key;
 use super::{Alert, AlertShape, Event, EventId, RecordKind, Severity, alert, graph_alert};
 
 /// The event that a record is. `view` is the record's text as far as types read it (see `decode`), `raw` its bytes.
