@@ -37,9 +37,12 @@ fn open() -> App {
     App::open(&Values::new(settings.map(|(name, value)| (name.to_owned(), value.to_owned())))).unwrap()
 }
 
+/// The status of the answer to a body; none for silence.
+type Script = Box<dyn Fn(&str) -> Option<u16> + Send + Sync>;
+
 /// Answers as its script says, given the request's body; notes every body.
 struct Scripted {
-    script: Box<dyn Fn(&str) -> Option<u16> + Send + Sync>,
+    script: Script,
     sent: Arc<Mutex<Vec<String>>>,
 }
 
