@@ -47,6 +47,9 @@ pub(super) async fn run(args: &CheckArgs, environment: &Values, console: &Consol
             console.warn(&format!("warning: {}: {warning}", instance.outlet.name));
         }
     }
+    if let Some(warning) = app.outbox.warning() {
+        console.warn(&format!("warning: STATE__URL: {warning}"));
+    }
     let mut good = true;
     if args.connect {
         let store = app.outbox.probe().await.map_err(|error| error.to_string());
