@@ -28,7 +28,7 @@ pub async fn run(app: Arc<App>, function: &str, body: Bytes) -> Option<Result<In
     Some(match function {
         "alerts" => alerts::run(&app, body, now).await,
         "redeliver" => redeliver::run(&app, now).await,
-        "replay" => replay::run(&app, &body, now).await,
+        "replay" => Ok(replay::run(&app, &body, now).await),
         "status" => Ok(status::run(&app).await),
         _ => return None,
     })

@@ -154,6 +154,13 @@ impl Outbox {
         Ok(Self { store, lists_in_order, waiting: due::Waiting::default(), place })
     }
 
+    /// What is allowed but worth a word at start.
+    #[must_use]
+    pub fn warning(&self) -> Option<&'static str> {
+        let memory = self.place.to_ascii_lowercase().starts_with("memory:");
+        memory.then_some("letters in memory are lost when the program ends; for trials only")
+    }
+
     /// Parks a letter under the name that its event gives it.
     ///
     /// # Errors

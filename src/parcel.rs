@@ -233,11 +233,17 @@ impl Verdict {
                     200..=299 => Self::Accepted,
                     413 => Self::Split { reason },
                     408 | 425 | 429 | 500 | 502..=599 => Self::Retry { after: retry_after(headers), reason },
-                    401 | 403 | 404 | 405 | 407 | 410 | 300..=399 => Self::Misconfigured { reason },
+                    401 | 403 | 407 => Self::mend(&reason, "check the credential and its rights"),
+                    404 | 405 | 410 => Self::mend(&reason, "check the URL"),
+                    300..=399 => Self::mend(&reason, "redirects are not followed; set the final URL"),
                     _ => Self::Rejected { reason },
                 }
             }
         }
+    }
+
+    fn mend(reason: &str, what: &str) -> Self {
+        Self::Misconfigured { reason: format!("{reason}: {what}") }
     }
 }
 

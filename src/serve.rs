@@ -83,6 +83,9 @@ fn open(values: &Values) -> Service {
                     tracing::warn!(destination, warning);
                 }
             }
+            if let Some(warning) = app.outbox.warning() {
+                tracing::warn!(setting = "STATE__URL", warning);
+            }
             Service::Ready(Arc::new(app))
         }
         Err(error) => {

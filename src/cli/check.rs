@@ -51,6 +51,9 @@ pub(super) async fn run(args: &CheckArgs, environment: &Values, console: &Consol
     let mut good = true;
     if args.connect {
         let outbox = app::open_outbox(&sources.values)?;
+        if let Some(warning) = outbox.warning() {
+            console.warn(&format!("warning: STATE__URL: {warning}"));
+        }
         console.progress(&format!("asking the store and {} destinations", instances.len()));
         let (store, answers) = join(outbox.probe(), join_all(instances.iter().map(probe))).await;
         console.progress("");

@@ -216,6 +216,12 @@ impl Run<'_> {
             Some(_) => {
                 self.note(self.outlet.breaker.trip(Cause::Unwell, &reason, hint.unwrap_or_default()), &reason);
             }
+            // Others fare better, or the circuit would be open by now: perhaps these records make the destination fail.
+            None if !opened => {
+                let fate = self.parked(Cause::Unwell, reason, hint);
+                self.settle(piece.range, &fate);
+                return Course::Continue(());
+            }
             None => {}
         }
         Course::Break(self.parked(Cause::Unwell, reason, hint))

@@ -38,7 +38,7 @@ pub(super) async fn run(app: &App, now: Timestamp) -> Result<InvocationReply, Fa
         match result {
             Ok(Count { delivered, parked, dead, .. }) => {
                 tracing::info!(destination = name, delivered, parked, dead, "redelivery");
-                lines.push(format!("{name}: {delivered} delivered, {parked} still parked, {dead} dead"));
+                lines.push(format!("{name}: {delivered} delivered, {parked} left parked, {dead} dead"));
             }
             Err(error) => failed.push(format!("{name}: {error}")),
         }

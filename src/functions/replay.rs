@@ -3,16 +3,16 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Failed, object};
+use super::object;
 use crate::app::App;
 use crate::event::{RecordKind, parse_time};
 use crate::host::{HttpAnswer, HttpRequest, Invocation, InvocationReply};
 use crate::outbox::{Filter, OutboxError};
 
 /// Reads the filter from the request's JSON body, else its query, and replays. A request that is not understood is answered 400 and
-/// changes nothing.
-pub(super) async fn run(app: &App, body: &[u8], now: Timestamp) -> Result<InvocationReply, Failed> {
-    let refused = |problem: &str| Ok(reply(400, json!({"error": problem})));
+/// changes nothing; a store that fails, 503: there is no host that would bring the request again, but a human who wants to read why.
+pub(super) async fn run(app: &App, body: &[u8], now: Timestamp) -> InvocationReply {
+    let refused = |problem: &str| reply(400, json!({"error": problem}));
     // Never the default filter in place of one that could not be read: that would replay everything.
     let Some(request) = Invocation::parse(body).ok().and_then(|invocation| invocation.http_request()) else {
         return refused("not a request as the host hands it over");
@@ -24,10 +24,13 @@ pub(super) async fn run(app: &App, body: &[u8], now: Timestamp) -> Result<Invoca
     let report = match app.outbox.replay(&filter, now, dry_run).await {
         Ok(report) => report,
         Err(error @ OutboxError::Name) => return refused(&format!("destination: {error}")),
-        Err(error) => return Err(Failed(error.to_string())),
+        Err(error) => {
+            tracing::error!(%error, "replay failed");
+            return reply(503, json!({"error": error.to_string()}));
+        }
     };
     tracing::info!(matched = report.matched, replayed = report.replayed, dry_run, "dead letters replayed");
-    Ok(reply(
+    reply(
         200,
         json!({
             "dry_run": dry_run,
@@ -37,7 +40,7 @@ pub(super) async fn run(app: &App, body: &[u8], now: Timestamp) -> Result<Invoca
             "unreadable": report.unreadable.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "stopped": report.stopped.map(|error| error.to_string()),
         }),
-    ))
+    )
 }
 
 fn reply(status: u16, body: Value) -> InvocationReply {

@@ -112,7 +112,7 @@ impl Bodies {
             rest = rest[end..].strip_prefix(b"\\\"")?;
             match rest {
                 b"]\"" => return Some(()),
-                [b',', more @ ..] => rest = more,
+                [b',', more @ ..] => rest = more.trim_ascii_start(),
                 _ => return None,
             }
         }
@@ -257,6 +257,7 @@ mod tests {
     fn the_fast_form_leaves_nothing_behind_when_it_does_not_hold() {
         let value = serde_json::to_string(r#"["e30=","{\"a\":1}"]"#).unwrap();
         assert_eq!(bodies(&value), ["{}", r#"{"a":1}"#]);
+        assert_eq!(bodies(r#""[\"e30=\", \"e30=\"]""#), ["{}", "{}"]);
         assert_eq!(bodies(r#""[]""#), Vec::<String>::new());
         assert_eq!(bodies(r#""[\"e30=\",]""#), [r#"["e30=",]"#]);
     }

@@ -215,6 +215,8 @@ async fn status_reports_while_the_store_is_down_and_shows_letters_that_nobody_se
     let (status, report) = handler.http("status", &Value::Null).await;
     assert_eq!(status, 200, "{report}");
     assert!(report["store"]["error"].as_str().unwrap().contains("STATE__URL"), "{report}");
+    let (status, answer) = handler.http("replay", &serde_json::json!({})).await;
+    assert_eq!((status, answer["error"].is_string()), (503, true), "{answer}");
     assert_eq!(
         (&report["destinations"][0]["waiting"], &report["destinations"][0]["breaker"]),
         (&Value::Null, &"closed".into())

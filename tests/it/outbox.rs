@@ -54,12 +54,14 @@ fn letters(found: Vec<(Key, Letter)>) -> Vec<Letter> {
 
 #[tokio::test]
 async fn memory_keeps_the_contract() {
+    assert!(open("memory:").unwrap().warning().is_some(), "nobody shall take it for durable");
     contract(async |_| open("memory:").unwrap()).await;
 }
 
 #[tokio::test]
 async fn a_local_folder_keeps_the_contract() {
     let folder = tempfile::tempdir().unwrap();
+    assert_eq!(open(&folder_url(&folder, "any")).unwrap().warning(), None);
     contract(async |name| open(&folder_url(&folder, name)).unwrap()).await;
 }
 

@@ -231,10 +231,17 @@ async fn retries_until_it_is_well_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn used_up_tries_park_this_run_and_all_after_it() {
-    let scene = Scene::new(1, |body, _| if body == "a" { Verdict::Accepted } else { retry(None) });
-    assert_eq!(scene.deliver("abc").await, ["delivered", "parked: HTTP 503", "parked: HTTP 503"]);
-    assert_eq!(scene.bodies(), ["a", "b", "b", "b"]);
+async fn used_up_tries_park_this_run_and_its_neighbours_go_on() {
+    let scene = Scene::new(1, |body, _| if body == "b" { retry(None) } else { Verdict::Accepted });
+    assert_eq!(scene.deliver("abc").await, ["delivered", "parked: HTTP 503", "delivered"]);
+    assert_eq!(scene.bodies(), ["a", "b", "b", "b", "c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_failures_in_a_row_park_all_that_is_left() {
+    let scene = Scene::new(1, |_, _| retry(None));
+    assert_eq!(scene.deliver("abcd").await, ["parked: HTTP 503"; 4]);
+    assert_eq!(scene.bodies(), ["a", "a", "a", "b", "b"]);
 }
 
 #[tokio::test(start_paused = true)]
