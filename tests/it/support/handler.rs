@@ -185,18 +185,31 @@ pub(crate) fn letters(state: &Path, folder: &str, destination: &str) -> BTreeMap
     ids
 }
 
+/// How many parked letters of a destination may be sent by now.
+pub(crate) fn letters_due(state: &Path, destination: &str) -> usize {
+    let now = jiff::Timestamp::now();
+    let later = |letter: &Value| {
+        letter["not_before"].as_str().is_some_and(|time| time.parse::<jiff::Timestamp>().unwrap() > now)
+    };
+    letter_files(&state.join("parked").join(destination)).iter().filter(|letter| !later(letter)).count()
+}
+
 /// The bodies of every letter below a folder.
 pub(crate) fn letter_bodies(folder: &Path) -> Vec<String> {
-    let mut bodies = Vec::new();
-    let Ok(entries) = std::fs::read_dir(folder) else { return bodies };
+    letter_files(folder).iter().map(|letter| letter["body"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Every letter below a folder, as it lies there.
+fn letter_files(folder: &Path) -> Vec<Value> {
+    let mut letters = Vec::new();
+    let Ok(entries) = std::fs::read_dir(folder) else { return letters };
     for entry in entries.map(Result::unwrap) {
         let path = entry.path();
         if path.is_dir() {
-            bodies.extend(letter_bodies(&path));
+            letters.extend(letter_files(&path));
         } else if path.extension().is_some_and(|extension| extension == "json") {
-            let letter: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-            bodies.push(letter["body"].as_str().unwrap().to_owned());
+            letters.push(serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap());
         }
     }
-    bodies
+    letters
 }
