@@ -1,6 +1,7 @@
 //! The host's contract: its requests decoded as the vectors say, every reply as it reads them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,6 +15,16 @@ use crate::support::sink::{Answer, HttpSink};
 
 fn settings(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+/// A handler whose only destination refuses every connection.
+async fn with_a_dead_destination(state: &Path) -> Handler {
+    Handler::start(&settings(&[
+        ("DESTINATIONS", "qradar"),
+        ("QRADAR__ADDRESS", "tcp://127.0.0.1:9"),
+        ("STATE__URL", &format!("file://{}", state.display())),
+    ]))
+    .await
 }
 
 fn vectors() -> Option<Value> {
@@ -155,12 +166,7 @@ async fn a_flaw_in_the_metadata_costs_no_event() {
 #[tokio::test]
 async fn a_replay_that_is_not_understood_changes_nothing() {
     let state = tempfile::tempdir().unwrap();
-    let handler = Handler::start(&settings(&[
-        ("DESTINATIONS", "qradar"),
-        ("QRADAR__ADDRESS", "tcp://127.0.0.1:9"),
-        ("STATE__URL", &format!("file://{}", state.path().display())),
-    ]))
-    .await;
+    let handler = with_a_dead_destination(state.path()).await;
     assert_eq!(handler.alerts(&[b"no json".to_vec()]).await, Some(200));
     for body in [&b""[..], b"null", b"{}", br#"{"Data":{"req":"text"}}"#, br#"{"Data":{"timer":{"IsPastDue":false}}}"#]
     {
@@ -226,12 +232,7 @@ async fn status_reports_while_the_store_is_down_and_shows_letters_that_nobody_se
 #[tokio::test]
 async fn what_is_no_invocation_is_buried_not_repeated_for_ever() {
     let state = tempfile::tempdir().unwrap();
-    let handler = Handler::start(&settings(&[
-        ("DESTINATIONS", "qradar"),
-        ("QRADAR__ADDRESS", "tcp://127.0.0.1:9"),
-        ("STATE__URL", &format!("file://{}", state.path().display())),
-    ]))
-    .await;
+    let handler = with_a_dead_destination(state.path()).await;
     for body in [&b"hello"[..], b"{}", b"[1,2]", b"", b"{\"Data\":{\"events\":\"[\\\"bm90IGpzb24=\\\"]\"}}"] {
         let (status, reply) = handler.post("alerts", body.to_vec()).await.unwrap();
         assert_eq!(status, 200, "{:?}", String::from_utf8_lossy(body));

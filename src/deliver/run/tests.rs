@@ -27,6 +27,7 @@ type Judge = Box<dyn Fn(&str, usize) -> Verdict + Send + Sync>;
 struct Scripted {
     transport: Transport,
     records: usize,
+    lanes: usize,
     judge: Judge,
     judged: AtomicUsize,
 }
@@ -43,7 +44,7 @@ impl Destination for Scripted {
     }
 
     fn limits(&self) -> Limits {
-        Limits { records: self.records, bytes: usize::MAX, lanes: 1 }
+        Limits { records: self.records, bytes: usize::MAX, lanes: self.lanes }
     }
 
     fn render(&self, _: &Event<'_>, _: &mut Vec<u8>) -> Result<(), RenderError> {
@@ -102,11 +103,21 @@ impl Scene {
     }
 
     fn slow(records: usize, slow: Duration, judge: impl Fn(&str, usize) -> Verdict + Send + Sync + 'static) -> Self {
+        Self::in_lanes(1, records, slow, judge)
+    }
+
+    fn in_lanes(
+        lanes: usize,
+        records: usize,
+        slow: Duration,
+        judge: impl Fn(&str, usize) -> Verdict + Send + Sync + 'static,
+    ) -> Self {
         let sent = Arc::new(Mutex::new(Vec::new()));
         let options = HttpOptions { tls: TlsOptions::default(), timeout: SECOND, cookies: false };
         let destination = Scripted {
             transport: Transport::Http(options),
             records,
+            lanes,
             judge: Box::new(judge),
             judged: AtomicUsize::new(0),
         };
@@ -346,4 +357,23 @@ async fn a_probe_is_judged_and_bounded() {
     assert!(matches!(probe(&scene.outlet, deadline).await, Some(Verdict::Accepted)));
     let scene = Scene::new(1, |_, _| again("more", 0));
     assert!(matches!(probe(&scene.outlet, deadline).await, Some(Verdict::Retry { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_are_under_way_as_there_are_lanes_and_no_more() {
+    let scene = Scene::in_lanes(2, 1, 5 * SECOND, |_, _| Verdict::Accepted);
+    assert_eq!(scene.deliver("abcde").await, ["delivered"; 5]);
+    let begun: Vec<u64> = scene.sent.lock().unwrap().iter().map(|(at, _)| at.as_secs()).collect();
+    assert_eq!(begun, [0, 0, 5, 5, 10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_under_way_beside_a_fault_is_heard_to_the_end_and_nothing_new_begins() {
+    let scene = Scene::in_lanes(3, 1, SECOND, |body, _| match body {
+        "a" => Verdict::Misconfigured { reason: "HTTP 401".into() },
+        _ => Verdict::Accepted,
+    });
+    let parked = "parked for a human: HTTP 401";
+    assert_eq!(scene.deliver("abcde").await, [parked, "delivered", "delivered", parked, parked]);
+    assert_eq!(scene.bodies(), ["a", "b", "c"]);
 }
