@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::deliver::breaker::Breaker;
+use crate::cloud::Cloud;
 use crate::deliver::retry::RetryPolicy;
 use crate::deliver::token::Identity;
 use crate::deliver::{Outlet, courier};
 use crate::destinations::{self, Kind};
+use crate::event::Event;
 use crate::outbox::{self, Outbox};
 use crate::route::{ROUTE_SETTINGS, Route};
 use crate::settings::{Fault, Section, Setting, SettingsError, UNRESOLVED, Values, is_unresolved, setting_prefix};
@@ -21,6 +22,12 @@ pub const GENERAL_SETTINGS: &[Setting] = &[
         "DESTINATIONS",
         "Comma-separated destinations, each `name` or `name=kind`: `splunk, soc-syslog=syslog`. A name's settings begin with it in \
          upper case: `SOC_SYSLOG__ADDRESS`.",
+    ),
+    Setting::default(
+        "AZURE_CLOUD",
+        "public",
+        "The Azure cloud of every Microsoft service that is called: public, usgov or china; AzureCloud, AzureUSGovernment and AzureChinaCloud \
+         are understood too.",
     ),
     Setting::default("LOG_LEVEL", "info", "How much is logged: error, warn, info or debug."),
 ];
@@ -57,6 +64,14 @@ pub struct Instance {
     pub route: Route,
     /// What it did so far.
     pub counters: Counters,
+}
+
+impl Instance {
+    /// Whether the event goes to this destination: by the user's choice, and because it says something there.
+    #[must_use]
+    pub fn takes(&self, event: &Event<'_>) -> bool {
+        self.route.takes(event) && self.outlet.destination.takes(event)
+    }
 }
 
 /// How long and how often delivery tries.
@@ -166,6 +181,9 @@ fn open_delivery(values: &Values) -> Result<Delivery, SettingsError> {
 pub fn open_destinations(values: &Values) -> Result<Vec<Instance>, SettingsError> {
     let section = Section::new("", vec![GENERAL_SETTINGS], values);
     section.choice("LOG_LEVEL", &[("info", ()), ("error", ()), ("warn", ()), ("debug", ())]);
+    section.choice("AZURE_CLOUD", Cloud::WORDS);
+    // One for all, so that destinations of one audience share its token.
+    let identity = Arc::new(Identity::choose(values));
     let mut faults = Vec::new();
     let mut instances = Vec::new();
     let mut prefixes: Vec<String> = SECTIONS.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -191,7 +209,7 @@ pub fn open_destinations(values: &Values) -> Result<Vec<Instance>, SettingsError
         }
         prefixes.push(prefix);
         match destinations::kind(kind_name) {
-            Some(kind) => instances.extend(collect(open_instance(name, kind, values), &mut faults)),
+            Some(kind) => instances.extend(collect(open_instance(name, kind, values, &identity), &mut faults)),
             None => {
                 let known: Vec<&str> = destinations::CATALOG.iter().map(|kind| kind.name).collect();
                 fault(&format!("no kind of destination; known: {}", known.join(", ")));
@@ -211,7 +229,12 @@ fn is_legal_name(name: &str) -> bool {
     name.len() <= 40 && name.starts_with(|first: char| first.is_ascii_lowercase()) && name.split(['-', '_']).all(word)
 }
 
-fn open_instance(name: &str, kind: &'static Kind, values: &Values) -> Result<Instance, SettingsError> {
+fn open_instance(
+    name: &str,
+    kind: &'static Kind,
+    values: &Values,
+    identity: &Arc<Identity>,
+) -> Result<Instance, SettingsError> {
     let mut declared = kind.settings.to_vec();
     declared.push(ROUTE_SETTINGS);
     let section = Section::new(name, declared, values);
@@ -219,7 +242,7 @@ fn open_instance(name: &str, kind: &'static Kind, values: &Values) -> Result<Ins
     let mut faults = Vec::new();
     let destination = collect((kind.open)(&section), &mut faults);
     let way = match &destination {
-        Some(destination) => courier::open(destination.transport()).map(Some),
+        Some(destination) => courier::open(destination.transport(), identity).map(Some),
         None => courier::check(&TlsOptions::from_section(&section)).map(|()| None),
     };
     let courier = way.unwrap_or_else(|problems| {
@@ -238,12 +261,9 @@ fn open_instance(name: &str, kind: &'static Kind, values: &Values) -> Result<Ins
         }
     });
     match (destination, courier) {
-        (Some(destination), Some(courier)) if faults.is_empty() => Ok(Instance {
-            outlet: Outlet { name: name.to_owned(), destination, courier, breaker: Breaker::default() },
-            kind,
-            route,
-            counters: Counters::default(),
-        }),
+        (Some(destination), Some(courier)) if faults.is_empty() => {
+            Ok(Instance { outlet: Outlet::new(name, destination, courier), kind, route, counters: Counters::default() })
+        }
         _ => Err(SettingsError { faults }),
     }
 }

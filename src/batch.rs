@@ -1,11 +1,13 @@
 //! Rendered records, and the runs of them that respect a destination's limits.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::event::EventId;
+use crate::event::{Event, EventId};
 
 /// What one request or message may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,8 +16,27 @@ pub struct Limits {
     pub records: usize,
     /// Bytes of records per parcel. One record larger than this still travels, alone: the destination decides.
     pub bytes: usize,
-    /// Parcels that may be under way at once; more than 1 gives up the order.
+    /// Parcels that may be under way at once. With more than 1 the order is given up, but for parcels of one record about the same
+    /// [`Span::subject`], which never overtake each other.
     pub lanes: usize,
+    /// How much may be sent within a span of time; every one is kept.
+    pub pace: &'static [Pace],
+}
+
+impl Limits {
+    /// One parcel at a time, of any size, at any pace.
+    pub const ANY: Self = Self { records: usize::MAX, bytes: usize::MAX, lanes: 1, pace: &[] };
+}
+
+/// At most so many parcels and records within any such span of time, counted in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Parcels.
+    pub parcels: usize,
+    /// Records.
+    pub records: usize,
+    /// Within this time.
+    pub per: Duration,
 }
 
 /// One destination's records: a single buffer, and where each record lies in it.
@@ -36,6 +57,21 @@ pub struct Span {
     pub end: usize,
     /// The event it was rendered from.
     pub id: EventId,
+    /// Which alert (or other thing with a key) the record is about: a hash of [`Event::key`], else of the id.
+    pub subject: u64,
+}
+
+impl Span {
+    /// The place of that event's record.
+    #[must_use]
+    pub fn of(event: &Event<'_>, place: Range<usize>) -> Self {
+        let mut hasher = DefaultHasher::new();
+        match &event.key {
+            Some(key) => key.to_ascii_lowercase().hash(&mut hasher),
+            None => event.id.hash(&mut hasher),
+        }
+        Self { start: place.start, end: place.end, id: event.id, subject: hasher.finish() }
+    }
 }
 
 /// A run of adjacent records, handed to [`crate::destinations::Destination::pack`].
@@ -156,14 +192,14 @@ mod tests {
             .map(|length| {
                 let start = at;
                 at += length;
-                Span { start, end: at, id: EventId::of(b"x") }
+                Span { start, end: at, id: EventId::of(b"x"), subject: 0 }
             })
             .collect()
     }
 
     #[test]
     fn runs_respect_records_and_bytes() {
-        let limits = Limits { records: 3, bytes: 10, lanes: 1 };
+        let limits = Limits { records: 3, bytes: 10, ..Limits::ANY };
         assert_eq!(cut(&spans(&[4, 4, 4]), limits), [0..2, 2..3]);
         assert_eq!(cut(&spans(&[1, 1, 1, 1]), limits), [0..3, 3..4]);
         assert_eq!(cut(&[], limits), Vec::<Range<usize>>::new());
@@ -171,6 +207,6 @@ mod tests {
 
     #[test]
     fn a_record_over_the_limit_travels_alone() {
-        assert_eq!(cut(&spans(&[4, 99, 4]), Limits { records: 10, bytes: 10, lanes: 1 }), [0..1, 1..2, 2..3]);
+        assert_eq!(cut(&spans(&[4, 99, 4]), Limits { records: 10, bytes: 10, ..Limits::ANY }), [0..1, 1..2, 2..3]);
     }
 }

@@ -57,11 +57,29 @@ pub struct Outlet {
     pub courier: Box<dyn Courier>,
     /// Remembers whether it was unwell lately.
     pub breaker: breaker::Breaker,
+    /// Remembers what was sent lately, for destinations that take only so much.
+    pub pacer: pace::Pacer,
+}
+
+impl Outlet {
+    /// A destination that nothing was sent to yet.
+    #[must_use]
+    pub fn new(name: &str, destination: Box<dyn crate::destinations::Destination>, courier: Box<dyn Courier>) -> Self {
+        Self {
+            name: name.to_owned(),
+            pacer: pace::Pacer::new(destination.limits().pace),
+            destination,
+            courier,
+            breaker: breaker::Breaker::default(),
+        }
+    }
 }
 
 pub mod breaker;
+mod cortex;
 pub mod courier;
 mod http;
+pub mod pace;
 pub mod retry;
 mod run;
 mod syslog;

@@ -15,7 +15,7 @@ use std::fmt;
 
 use crate::batch::{Limits, Records};
 use crate::event::Event;
-use crate::parcel::{Parcel, Reply, Verdict};
+use crate::parcel::{HttpParcel, Parcel, Reply, Verdict};
 use crate::settings::{Section, Setting, SettingsError};
 use crate::transport::Transport;
 
@@ -34,6 +34,20 @@ pub struct Kind {
     pub open: fn(&Section<'_>) -> Result<Box<dyn Destination>, SettingsError>,
     /// How `defender-relay local` plays the other side when there are no settings.
     pub rehearsal: Rehearsal,
+    /// What `defender-relay create` makes on the other side before the first delivery. Reads the section by itself, since what it creates
+    /// may be what a required setting names.
+    pub create: Option<fn(&Section<'_>) -> Result<Creation, SettingsError>>,
+}
+
+/// Something to be made on the other side, once, by request of a person.
+#[derive(Debug)]
+pub struct Creation {
+    /// How the parcel travels.
+    pub transport: Transport,
+    /// The request that makes it.
+    pub parcel: HttpParcel,
+    /// What the reply means, for the person who asked: what was made and which setting to set to it, or why nothing was.
+    pub outcome: fn(&Reply) -> Result<String, String>,
 }
 
 /// Settings and replies for a local run without any account.
@@ -53,6 +67,13 @@ pub trait Destination: fmt::Debug + Send + Sync {
 
     /// What one parcel may hold.
     fn limits(&self) -> Limits;
+
+    /// Whether the event says anything to this destination; one that does not is counted as filtered. For destinations that take only a
+    /// part of an alert, such as its indicators.
+    fn takes(&self, event: &Event<'_>) -> bool {
+        let _ = event;
+        true
+    }
 
     /// Appends one record to `out`. Records of a run lie one after another: a format that needs a separator ends each record
     /// with it.

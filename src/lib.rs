@@ -3,6 +3,9 @@
 //! The modules: each uses only those before it, so facts about the outside world come first, and what a person starts comes last. Blank
 //! lines keep rustfmt from sorting them.
 
+// The Azure clouds, and which hosts may see a token.
+pub mod cloud;
+
 // App settings: declared as data, read once, checked all at once.
 pub mod settings;
 

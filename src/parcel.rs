@@ -1,6 +1,7 @@
 //! Parcels, replies and verdicts: inert data between the pure destinations and the courier that does the sending.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::batch::Frames;
+use crate::cloud::{Audience, Hosts};
 use crate::settings::Secret;
 
 /// One message to a destination. Closed set: there are two transports.
@@ -116,15 +118,42 @@ pub enum Auth {
         /// Password.
         password: Secret,
     },
+    /// A token of Microsoft Entra ID for the app's identity, as `Authorization: Bearer`.
+    Entra(Arc<Audience>),
+    /// A token that these credentials buy, as `Authorization: Bearer`.
+    OAuth2(Arc<ClientCredentials>),
+    /// An advanced API key of Palo Alto Networks Cortex: `x-xdr-auth-id`, a nonce, the time, and a hash over key, nonce and time.
+    CortexAdvanced {
+        /// Id of the key.
+        key_id: String,
+        /// The key.
+        key: Secret,
+    },
     /// Standard Webhooks: `webhook-id`, `webhook-timestamp` (of this attempt) and `webhook-signature` over the exact body.
     StandardWebhooks {
         /// Message id, stable over retries; holds no dot.
         id: String,
         /// Decoded keys; the first signs first. Several during a rotation.
-        keys: std::sync::Arc<[SigningKey]>,
-        /// A further fixed `Authorization` header value, for receivers that want one.
-        authorization: Option<Secret>,
+        keys: Arc<[SigningKey]>,
+        /// A further proof, for receivers that want one beside the signature.
+        besides: Arc<Auth>,
     },
+}
+
+/// OAuth 2.0 client credentials (RFC 6749 section 4.4), sent as a form: `grant_type`, `client_id`, `client_secret` and, if there is
+/// one, `scope`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCredentials {
+    /// Where tokens are issued, checked when the destination was opened.
+    pub token_url: Url,
+    /// Client id.
+    pub client_id: String,
+    /// Client secret.
+    pub client_secret: Secret,
+    /// Scope, where the issuer wants one.
+    pub scope: Option<String>,
+    /// Who may see the token.
+    pub hosts: Hosts,
 }
 
 /// The decoded bytes of a signing secret; never printed.

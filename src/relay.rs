@@ -149,7 +149,7 @@ impl App {
         received: Timestamp,
         time_left: &mut Duration,
     ) -> Result<(String, Count), OutboxError> {
-        let chosen: Vec<&Event<'_>> = events.iter().filter(|event| instance.route.takes(event)).collect();
+        let chosen: Vec<&Event<'_>> = events.iter().filter(|event| instance.takes(event)).collect();
         let (rendered, mut unfit) = render(instance, &chosen);
         let begun = Instant::now();
         let fates =
@@ -225,7 +225,7 @@ pub(crate) fn render(instance: &Instance, events: &[&Event<'_>]) -> (Rendered, U
     for (index, event) in events.iter().enumerate() {
         let start = buffer.len();
         match instance.outlet.destination.render(event, &mut buffer) {
-            Ok(()) => spans.push(Span { start, end: buffer.len(), id: event.id }),
+            Ok(()) => spans.push(Span::of(event, start..buffer.len())),
             Err(error) => {
                 buffer.truncate(start);
                 unfit.push((index, error.to_string()));

@@ -82,7 +82,7 @@ pub(super) fn run(args: &PreviewArgs, environment: &Values, console: &Console) -
 /// Prints one destination's parcels; whether every event that it takes can be expressed.
 fn preview(instance: &Instance, decoded: &Decoded<'_>, masks: &Masks, console: &Console) -> bool {
     let destination = &instance.outlet.destination;
-    let chosen: Vec<&Event<'_>> = decoded.events.iter().filter(|event| instance.route.takes(event)).collect();
+    let chosen: Vec<&Event<'_>> = decoded.events.iter().filter(|event| instance.takes(event)).collect();
     let (rendered, mut unfit) = relay::render(instance, &chosen);
     let good = unfit.peek().is_none();
     for (index, reason) in unfit {
@@ -116,18 +116,7 @@ fn http_text(parcel: &HttpParcel, masks: &Masks) -> String {
         let value = String::from_utf8_lossy(value.as_bytes());
         lines.push(format!("{name}: {}", masks.header(name.as_str(), &value)));
     }
-    match &parcel.auth {
-        Auth::None => {}
-        Auth::Header { name, prefix, .. } => lines.push(format!("{name}: {prefix}{MASK}")),
-        Auth::Basic { .. } => lines.push(format!("authorization: Basic {MASK}")),
-        Auth::StandardWebhooks { id, keys, authorization } => {
-            lines.push(format!("webhook-id: {id}"));
-            lines.push("webhook-timestamp: <seconds since 1970, when it is sent>".to_owned());
-            let signatures = vec![format!("v1,{MASK}"); keys.len()];
-            lines.push(format!("webhook-signature: {}", signatures.join(" ")));
-            lines.extend(authorization.as_ref().map(|_| format!("authorization: {MASK}")));
-        }
-    }
+    push_proof(&parcel.auth, &mut lines);
     if is_compressed(parcel) {
         lines.push("content-encoding: gzip".to_owned());
     }
@@ -147,4 +136,27 @@ fn syslog_text(parcel: &SyslogParcel, transport: &Transport, masks: &Masks) -> S
         }
     }
     out
+}
+
+/// The headers that prove who sends the request, as far as they can be told without sending it.
+fn push_proof(auth: &Auth, lines: &mut Vec<String>) {
+    match auth {
+        Auth::None => {}
+        Auth::Header { name, prefix, .. } => lines.push(format!("{name}: {prefix}{MASK}")),
+        Auth::Basic { .. } => lines.push(format!("authorization: Basic {MASK}")),
+        Auth::Entra(_) | Auth::OAuth2(_) => lines.push(format!("authorization: Bearer {MASK}")),
+        Auth::CortexAdvanced { key_id, .. } => {
+            lines.push(format!("x-xdr-auth-id: {key_id}"));
+            lines.push("x-xdr-nonce: <64 random letters and digits>".to_owned());
+            lines.push("x-xdr-timestamp: <milliseconds since 1970, when it is sent>".to_owned());
+            lines.push(format!("authorization: {MASK}"));
+        }
+        Auth::StandardWebhooks { id, keys, besides } => {
+            lines.push(format!("webhook-id: {id}"));
+            lines.push("webhook-timestamp: <seconds since 1970, when it is sent>".to_owned());
+            let signatures = vec![format!("v1,{MASK}"); keys.len()];
+            lines.push(format!("webhook-signature: {}", signatures.join(" ")));
+            push_proof(besides, lines);
+        }
+    }
 }

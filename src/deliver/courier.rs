@@ -1,9 +1,11 @@
 //! The real courier: one per destination, over the transport that it opened.
 
 use std::io;
+use std::sync::Arc;
 
 use super::http::HttpCourier;
 use super::syslog::SyslogCourier;
+use super::token::Identity;
 use super::{Courier, tls};
 use crate::parcel::{Failure, Reply};
 use crate::transport::{TlsOptions, Transport};
@@ -12,13 +14,14 @@ use crate::transport::{TlsOptions, Transport};
 pub type Faults = Vec<(&'static str, String)>;
 
 /// Opens the way to a destination: parses certificates, resolves nothing, connects to nothing. What takes time (reading the system's
-/// certificate store) waits until the first parcel.
+/// certificate store, a token) waits until the first parcel. `identity` buys the tokens of parcels
+/// that go to Microsoft's services.
 ///
 /// # Errors
 /// Every setting whose value is unusable.
-pub fn open(transport: &Transport) -> Result<Box<dyn Courier>, Faults> {
+pub fn open(transport: &Transport, identity: &Arc<Identity>) -> Result<Box<dyn Courier>, Faults> {
     Ok(match transport {
-        Transport::Http(options) => Box::new(HttpCourier::open(options.clone())?),
+        Transport::Http(options) => Box::new(HttpCourier::open(options.clone(), Arc::clone(identity))?),
         Transport::Syslog(options) => Box::new(SyslogCourier::open(options.clone())?),
     })
 }

@@ -1,6 +1,7 @@
 //! HTTP by reqwest: one client per destination, and rules that no destination can loosen.
 
 use std::io::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,17 +11,20 @@ use bytes::{Bytes, BytesMut};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
-use url::{Host, Url};
+use url::Url;
 
-use super::Courier;
 use super::courier::{Broken, Faults};
 use super::tls::{self, Tls};
+use super::token::{Identity, Purse};
+use super::{Courier, cortex};
+use crate::cloud::{Audience, is_loopback};
 use crate::format::standard_webhooks;
-use crate::parcel::{Auth, Failure, HttpParcel, Parcel, Reply};
+use crate::parcel::{Auth, ClientCredentials, Failure, HttpParcel, Parcel, Reply};
+use crate::settings::Secret;
 use crate::transport::HttpOptions;
 
 /// Longest time to make a connection.
@@ -36,6 +40,8 @@ pub(super) struct HttpCourier {
     options: HttpOptions,
     tls: Tls,
     client: OnceCell<reqwest::Client>,
+    identity: Arc<Identity>,
+    purse: Purse,
 }
 
 #[async_trait]
@@ -49,8 +55,9 @@ impl Courier for HttpCourier {
 }
 
 impl HttpCourier {
-    pub(super) fn open(options: HttpOptions) -> Result<Self, Faults> {
-        Ok(Self { tls: Tls::parse(&options.tls)?, options, client: OnceCell::new() })
+    pub(super) fn open(options: HttpOptions, identity: Arc<Identity>) -> Result<Self, Faults> {
+        let tls = Tls::parse(&options.tls)?;
+        Ok(Self { tls, options, client: OnceCell::new(), identity, purse: Purse::default() })
     }
 
     /// The client, built at the first request: it reads the system's certificate store.
@@ -83,8 +90,56 @@ impl HttpCourier {
             return Err(Broken(Failure::Trust, detail));
         }
         let client = self.client().await.map_err(|detail| Broken(Failure::Trust, detail))?;
+        let Some(auth) = &by_token(&parcel.auth) else { return self.once(client, parcel, None, deadline).await };
+        let token = self.token(client, auth, &parcel.url, None).await?;
+        let reply = self.once(client, parcel, Some(&token), deadline).await?;
+        // The token may have been revoked, or its rights changed since: one that is issued now tells. Nothing was taken, so sending
+        // again repeats nothing.
+        if matches!(&reply, Reply::Http { status, .. } if *status == StatusCode::UNAUTHORIZED)
+            && let Ok(fresh) = self.token(client, auth, &parcel.url, Some(&token)).await
+            && fresh != token
+        {
+            return self.once(client, parcel, Some(&fresh), deadline).await;
+        }
+        Ok(reply)
+    }
+
+    /// A token for that address, which must be its audience's. `refused` is one that was not taken there.
+    async fn token(
+        &self,
+        client: &reqwest::Client,
+        auth: &ByToken<'_>,
+        url: &Url,
+        refused: Option<&Secret>,
+    ) -> Result<Secret, Broken> {
+        let hosts = match auth {
+            ByToken::Entra(audience) => &audience.hosts,
+            ByToken::OAuth2(credentials) => &credentials.hosts,
+        };
+        if !hosts.admit(url) {
+            let host = url.host_str().unwrap_or_default();
+            return Err(Broken(Failure::Trust, format!("refused to send a token for {hosts} to {host}")));
+        }
+        let token = match auth {
+            ByToken::Entra(audience) => self.identity.token_besides(&audience.scope, refused).await,
+            ByToken::OAuth2(credentials) => self.purse.token(credentials, client, refused).await,
+        };
+        token.map_err(|error| {
+            let failure = if error.passing { Failure::Network } else { Failure::Credential };
+            Broken(failure, error.to_string())
+        })
+    }
+
+    /// One request and its reply.
+    async fn once(
+        &self,
+        client: &reqwest::Client,
+        parcel: &HttpParcel,
+        token: Option<&Secret>,
+        deadline: Instant,
+    ) -> Result<Reply, Broken> {
         let timeout = self.options.timeout.min(deadline.saturating_duration_since(Instant::now()));
-        let request = request(parcel, timeout, Timestamp::now())?;
+        let request = request(parcel, token, timeout, Timestamp::now())?;
         let failed = |error: reqwest::Error| self.failed(&parcel.url, &error, deadline);
         let mut response = client.execute(request).await.map_err(failed)?;
         let mut body = BytesMut::new();
@@ -119,23 +174,41 @@ impl HttpCourier {
 /// Whether requests may go there: https, or plain http to this machine. Settings are checked already; addresses that a conversation
 /// learnt from a reply are not.
 fn allowed(url: &Url) -> bool {
-    match (url.scheme(), url.host()) {
-        ("https", Some(_)) => true,
-        ("http", Some(Host::Ipv4(address))) => address.is_loopback(),
-        ("http", Some(Host::Ipv6(address))) => address.is_loopback(),
-        ("http", Some(Host::Domain(name))) => name == "localhost",
+    match url.scheme() {
+        "https" => url.host().is_some(),
+        "http" => is_loopback(url),
         _ => false,
     }
 }
 
-fn request(parcel: &HttpParcel, timeout: Duration, now: Timestamp) -> Result<reqwest::Request, Broken> {
+/// Proofs that need a token of somebody's.
+enum ByToken<'p> {
+    Entra(&'p Audience),
+    OAuth2(&'p ClientCredentials),
+}
+
+fn by_token(auth: &Auth) -> Option<ByToken<'_>> {
+    match auth {
+        Auth::Entra(audience) => Some(ByToken::Entra(audience)),
+        Auth::OAuth2(credentials) => Some(ByToken::OAuth2(credentials)),
+        Auth::StandardWebhooks { besides, .. } => by_token(besides),
+        Auth::None | Auth::Header { .. } | Auth::Basic { .. } | Auth::CortexAdvanced { .. } => None,
+    }
+}
+
+fn request(
+    parcel: &HttpParcel,
+    token: Option<&Secret>,
+    timeout: Duration,
+    now: Timestamp,
+) -> Result<reqwest::Request, Broken> {
     let mut request = reqwest::Request::new(parcel.method.clone(), parcel.url.clone());
     *request.timeout_mut() = Some(timeout);
     let headers = request.headers_mut();
     for (name, value) in &parcel.headers {
         headers.append(name, value.clone());
     }
-    authorize(headers, parcel, now)?;
+    authorize(headers, &parcel.auth, &parcel.body, token, now)?;
     let body = match is_compressed(parcel) {
         true => {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -161,24 +234,39 @@ fn gzip(body: &[u8]) -> Bytes {
     compressed.into()
 }
 
-fn authorize(headers: &mut HeaderMap, parcel: &HttpParcel, now: Timestamp) -> Result<(), Broken> {
-    match &parcel.auth {
+fn authorize(
+    headers: &mut HeaderMap,
+    auth: &Auth,
+    body: &[u8],
+    token: Option<&Secret>,
+    now: Timestamp,
+) -> Result<(), Broken> {
+    match auth {
         Auth::None => Ok(()),
         Auth::Header { name, prefix, value } => secret(headers, name, &format!("{prefix}{}", value.expose())),
         Auth::Basic { user, password } => {
             let credential = STANDARD.encode(format!("{user}:{}", password.expose()));
             secret(headers, &AUTHORIZATION, &format!("Basic {credential}"))
         }
-        Auth::StandardWebhooks { id, keys, authorization } => {
+        Auth::Entra(_) | Auth::OAuth2(_) => {
+            let token = token.ok_or_else(|| Broken(Failure::Credential, "there is no token".to_owned()))?;
+            secret(headers, &AUTHORIZATION, &format!("Bearer {}", token.expose()))
+        }
+        Auth::CortexAdvanced { key_id, key } => {
+            let proof = cortex::prove(key, now)
+                .map_err(|_| Broken(Failure::Credential, "the operating system gives no random bytes".to_owned()))?;
+            secret(headers, &HeaderName::from_static("x-xdr-auth-id"), key_id)?;
+            secret(headers, &HeaderName::from_static("x-xdr-nonce"), &proof.nonce)?;
+            secret(headers, &HeaderName::from_static("x-xdr-timestamp"), &proof.timestamp)?;
+            secret(headers, &AUTHORIZATION, &proof.signature)
+        }
+        Auth::StandardWebhooks { id, keys, besides } => {
             let timestamp = now.as_second();
-            let signature = standard_webhooks::sign(id, timestamp, &parcel.body, keys);
+            let signature = standard_webhooks::sign(id, timestamp, body, keys);
             secret(headers, &HeaderName::from_static("webhook-id"), id)?;
             secret(headers, &HeaderName::from_static("webhook-timestamp"), itoa::Buffer::new().format(timestamp))?;
             secret(headers, &HeaderName::from_static("webhook-signature"), &signature)?;
-            match authorization {
-                Some(value) => secret(headers, &AUTHORIZATION, value.expose()),
-                None => Ok(()),
-            }
+            authorize(headers, besides, body, token, now)
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::breaker::Effect;
 use super::retry::{HINT_CAP, RetryPolicy};
@@ -47,7 +47,7 @@ pub async fn probe(outlet: &Outlet, deadline: Instant) -> Option<Verdict> {
     let parcel = outlet.destination.probe()?;
     Some(match converse(outlet, parcel, 0, deadline).await {
         Talk::Ended(verdict) => verdict,
-        Talk::OutOfTime => Verdict::Retry { after: None, reason: OUT_OF_TIME.to_owned() },
+        Talk::OutOfTime | Talk::NoTurn(_) => Verdict::Retry { after: None, reason: OUT_OF_TIME.to_owned() },
         Talk::TooLong => Verdict::Retry { after: None, reason: TOO_LONG.to_owned() },
     })
 }
@@ -60,6 +60,8 @@ enum Talk {
     Ended(Verdict),
     OutOfTime,
     TooLong,
+    /// Not begun: the destination's pace leaves no room before the time is over, but after so long.
+    NoTurn(Duration),
 }
 
 /// Sends a parcel and what its replies ask for.
@@ -89,6 +91,10 @@ async fn send(outlet: &Outlet, rendered: &Rendered, piece: Piece, deadline: Inst
     }
     if Instant::now() >= deadline {
         return (piece, Talk::OutOfTime);
+    }
+    match outlet.pacer.turn(piece.range.len(), Instant::now(), deadline) {
+        Ok(turn) => sleep_until(turn).await,
+        Err(wait) => return (piece, Talk::NoTurn(wait)),
     }
     let records = Records::new(&rendered.buffer, &rendered.spans[piece.range.clone()]);
     let talk = converse(outlet, outlet.destination.pack(records), records.len(), deadline).await;
@@ -141,18 +147,35 @@ impl Run<'_> {
         // Lanes never start anything new once the course is decided, but what is under way is heard to the end: it may be taken.
         let lanes = self.outlet.destination.limits().lanes.max(1);
         let mut under_way = FuturesUnordered::new();
+        let mut subjects = Vec::with_capacity(lanes);
         let mut left = None;
         loop {
             while left.is_none() && under_way.len() < lanes {
-                let Some(piece) = self.queue.pop_front() else { break };
+                let Some(piece) = self.next(&subjects) else { break };
+                subjects.extend(self.subject(&piece));
                 under_way.push(send(self.outlet, self.rendered, piece, self.deadline));
             }
             let Some((piece, talk)) = under_way.next().await else { break };
+            if let Some(at) = self.subject(&piece).and_then(|done| subjects.iter().position(|one| *one == done)) {
+                subjects.swap_remove(at);
+            }
             if let ControlFlow::Break(fate) = self.conclude(piece, talk) {
                 left.get_or_insert(fate);
             }
         }
         left.unwrap_or_else(|| self.parked(Cause::Unwell, OUT_OF_TIME.to_owned(), None))
+    }
+
+    /// The next piece in order whose subject is not under way: what is said of one alert is never overtaken by what was said later.
+    fn next(&mut self, subjects: &[u64]) -> Option<Piece> {
+        let free = |piece: &Piece| self.subject(piece).is_none_or(|subject| !subjects.contains(&subject));
+        let at = self.queue.iter().position(free)?;
+        self.queue.remove(at)
+    }
+
+    /// What a piece of one record is about; larger pieces hold many subjects and promise no order.
+    fn subject(&self, piece: &Piece) -> Option<u64> {
+        (piece.range.len() == 1).then(|| self.rendered.spans[piece.range.start].subject)
     }
 
     fn conclude(&mut self, piece: Piece, talk: Talk) -> Course {
@@ -161,6 +184,11 @@ impl Run<'_> {
             Talk::OutOfTime => {
                 self.note(self.outlet.breaker.trip(Cause::Unwell, OUT_OF_TIME, Duration::ZERO), OUT_OF_TIME);
                 Course::Break(self.parked(Cause::Unwell, OUT_OF_TIME.to_owned(), None))
+            }
+            // The destination is well, and shall stay so: no matter for the breaker.
+            Talk::NoTurn(wait) => {
+                let reason = "waits for its turn: the destination takes only so much at a time".to_owned();
+                Course::Break(self.parked(Cause::Unwell, reason, Some(wait)))
             }
             Talk::TooLong => {
                 let fate = self.parked(Cause::Unwell, TOO_LONG.to_owned(), None);

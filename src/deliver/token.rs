@@ -3,30 +3,34 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use azure_core::credentials::{AccessToken, TokenCredential};
-use azure_core::time::OffsetDateTime;
+use azure_core::cloud::CloudConfiguration;
+use azure_core::credentials::TokenCredential;
+use azure_core::error::ErrorKind;
+use azure_core::http::ClientOptions;
 use azure_identity::{
-    ClientSecretCredential, DeveloperToolsCredential, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
-    UserAssignedId, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
+    ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions, DeveloperToolsCredential,
+    ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
+    WorkloadIdentityCredentialOptions,
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
+use crate::cloud::Cloud;
 use crate::settings::{Secret, Values};
+
+mod cache;
+mod client_credentials;
+
+use cache::{Cache, Token};
+pub(super) use client_credentials::Purse;
 
 /// Longest time for one token. Off Azure, `azure_identity` alone would try for more than a minute.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A token is renewed so long before it expires.
 const RENEWAL: Duration = Duration::from_secs(300);
-
-/// A token that cannot be renewed is still used until so long before it expires.
-const LAST_USE: Duration = Duration::from_secs(60);
-
-/// Pause after a failed renewal while the old token still serves.
-const PAUSE: Duration = Duration::from_secs(30);
 
 /// Where tokens come from.
 #[derive(Debug)]
@@ -66,21 +70,17 @@ pub struct TokenError {
     pub identity: String,
     /// What it answered, in one line.
     pub reason: String,
+    /// Whether it may pass by itself: the issuer was not reached, or was unwell. Otherwise a human must mend something.
+    pub passing: bool,
 }
 
 /// The app's identity. One for the whole program: it keeps the tokens of every scope.
 #[derive(Debug)]
 pub struct Identity {
     source: Source,
-    credential: OnceLock<Result<Arc<dyn TokenCredential>, String>>,
-    slots: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Slot>>>>,
-}
-
-/// The token of one scope. `AccessToken`'s `Debug` hides it.
-#[derive(Debug, Default)]
-struct Slot {
-    token: Option<AccessToken>,
-    failure: Option<(Instant, TokenError)>,
+    cloud: Cloud,
+    credential: Mutex<Option<Arc<dyn TokenCredential>>>,
+    caches: Mutex<HashMap<String, Arc<Cache<TokenError>>>>,
 }
 
 impl Identity {
@@ -106,7 +106,8 @@ impl Identity {
                 _ => Source::DeveloperTools,
             }
         };
-        Self::from(source)
+        let cloud = values.get("AZURE_CLOUD").and_then(Cloud::from_text).unwrap_or_default();
+        Self { cloud, ..Self::from(source) }
     }
 
     /// An identity whose tokens come from that credential.
@@ -120,56 +121,70 @@ impl Identity {
     /// # Errors
     /// When there is none to be had within 10 s and the last one is no longer good.
     pub async fn token(&self, scope: &str) -> Result<Secret, TokenError> {
-        let asked = Instant::now();
-        let slot = self.slot(scope);
-        let mut slot = slot.lock().await;
-        if let Some(token) = slot.good_for(RENEWAL) {
-            return Ok(token);
-        }
-        let stale = slot.good_for(LAST_USE);
-        let rest = if stale.is_some() { PAUSE } else { Duration::ZERO };
-        if let Some((failed, error)) = &slot.failure
-            && *failed + rest >= asked
-        {
-            return stale.ok_or_else(|| error.clone());
-        }
-        match self.fetch(scope).await {
-            Ok(token) => {
-                let secret = Secret::new(token.token.secret().to_owned());
-                *slot = Slot { token: Some(token), failure: None };
-                Ok(secret)
-            }
-            Err(error) => {
-                slot.failure = Some((Instant::now(), error.clone()));
-                stale.ok_or(error)
-            }
-        }
+        self.token_besides(scope, None).await
     }
 
-    async fn fetch(&self, scope: &str) -> Result<AccessToken, TokenError> {
-        let error = |reason: &str| TokenError {
+    /// The same, where the receiver did not take the token `refused`: a new one, unless the issuer insists on the old one.
+    ///
+    /// # Errors
+    /// As for [`Identity::token`].
+    pub async fn token_besides(&self, scope: &str, refused: Option<&Secret>) -> Result<Secret, TokenError> {
+        self.cache(scope).get(refused, async |anew| self.fetch(scope, anew).await).await
+    }
+
+    async fn fetch(&self, scope: &str, anew: bool) -> Result<Token, TokenError> {
+        let error = |passing, reason: &str| TokenError {
             scope: scope.to_owned(),
             identity: self.source.to_string(),
             reason: reason.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(400).collect(),
+            passing,
         };
-        let credential = self.credential.get_or_init(|| self.source.open().map_err(|error| error.to_string()));
-        let credential = credential.as_ref().map_err(|reason| error(reason))?;
+        let credential = self.credential(anew).map_err(|failure| error(false, &failure.to_string()))?;
         match timeout(PATIENCE, credential.get_token(&[scope], None)).await {
-            Ok(Ok(token)) => Ok(token),
-            Ok(Err(failure)) => Err(error(&failure.to_string())),
-            Err(_) => Err(error(&format!("no answer within {} s", PATIENCE.as_secs()))),
+            Ok(Ok(token)) => Ok(Token {
+                secret: Secret::new(token.token.secret().to_owned()),
+                expires: token.expires_on,
+                renewal: RENEWAL,
+            }),
+            Ok(Err(failure)) => Err(error(is_passing(&failure), &failure.to_string())),
+            Err(_) => Err(error(true, &format!("no answer within {} s", PATIENCE.as_secs()))),
         }
     }
 
-    fn slot(&self, scope: &str) -> Arc<tokio::sync::Mutex<Slot>> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(slots.entry(scope.to_owned()).or_default())
+    /// The credential. It keeps tokens of its own and has no way to forget them, so that asking anew takes a new one.
+    fn credential(&self, anew: bool) -> azure_core::Result<Arc<dyn TokenCredential>> {
+        let mut kept = self.credential.lock().unwrap_or_else(PoisonError::into_inner);
+        match kept.as_ref().filter(|_| !anew) {
+            Some(credential) => Ok(Arc::clone(credential)),
+            None => Ok(Arc::clone(kept.insert(self.source.open(self.cloud)?))),
+        }
     }
+
+    fn cache(&self, scope: &str) -> Arc<Cache<TokenError>> {
+        let mut caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(caches.entry(scope.to_owned()).or_default())
+    }
+}
+
+/// Whether an issuer's failure may pass by itself: it was not reached, or was unwell.
+fn is_passing(failure: &azure_core::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(failure);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<azure_core::Error>() {
+            match error.kind() {
+                ErrorKind::Io | ErrorKind::Connection => return true,
+                ErrorKind::HttpResponse { status, .. } => return status.is_server_error() || u16::from(*status) == 429,
+                _ => {}
+            }
+        }
+        cause = error.source();
+    }
+    false
 }
 
 impl From<Source> for Identity {
     fn from(source: Source) -> Self {
-        Self { source, credential: OnceLock::new(), slots: Mutex::default() }
+        Self { source, cloud: Cloud::default(), credential: Mutex::default(), caches: Mutex::default() }
     }
 }
 
@@ -180,30 +195,30 @@ impl fmt::Display for Identity {
     }
 }
 
-impl Slot {
-    /// The token, if it does not expire within that time.
-    fn good_for(&self, time: Duration) -> Option<Secret> {
-        let token = self.token.as_ref()?;
-        let good = token.expires_on > OffsetDateTime::now_utc() + time;
-        good.then(|| Secret::new(token.token.secret().to_owned()))
-    }
-}
-
 impl Source {
-    fn open(&self) -> azure_core::Result<Arc<dyn TokenCredential>> {
+    fn open(&self, cloud: Cloud) -> azure_core::Result<Arc<dyn TokenCredential>> {
+        let cloud = match cloud {
+            Cloud::Public => CloudConfiguration::AzurePublic,
+            Cloud::UsGovernment => CloudConfiguration::AzureGovernment,
+            Cloud::China => CloudConfiguration::AzureChina,
+        };
+        let client_options = ClientOptions { cloud: Some(Arc::new(cloud)), ..Default::default() };
         Ok(match self {
             Self::Managed { client_id } => ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
                 user_assigned_id: client_id.clone().map(UserAssignedId::ClientId),
                 ..Default::default()
             }))?,
             Self::ClientSecret { tenant, client_id, secret } => {
-                ClientSecretCredential::new(tenant, client_id.clone(), secret.expose().to_owned().into(), None)?
+                let options = ClientSecretCredentialOptions { client_options };
+                let secret = secret.expose().to_owned().into();
+                ClientSecretCredential::new(tenant, client_id.clone(), secret, Some(options))?
             }
             Self::Workload { tenant, client_id, file } => {
                 WorkloadIdentityCredential::new(Some(WorkloadIdentityCredentialOptions {
                     tenant_id: tenant.clone(),
                     client_id: client_id.clone(),
                     token_file_path: Some(file.clone()),
+                    credential_options: ClientAssertionCredentialOptions { client_options },
                     ..Default::default()
                 }))?
             }
@@ -217,7 +232,9 @@ impl Source {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use azure_core::credentials::TokenRequestOptions;
+    use azure_core::credentials::{AccessToken, TokenRequestOptions};
+    use azure_core::time::OffsetDateTime;
+    use tokio::time::Instant;
 
     use super::*;
 
@@ -272,18 +289,6 @@ mod tests {
         assert_eq!(text(&identity, "a").await.unwrap(), "0 for a");
         assert_eq!(text(&identity, "a").await.unwrap(), "1 for a");
         assert_eq!(text(&identity, "a").await.unwrap(), "1 for a");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_token_that_cannot_be_renewed_serves_on_and_renewal_pauses() {
-        let (fake, identity) = fake(&[200]);
-        for _ in 0..5 {
-            assert_eq!(text(&identity, "a").await.unwrap(), "0 for a");
-        }
-        assert_eq!(fake.asked.load(Ordering::SeqCst), 2);
-        tokio::time::advance(PAUSE + Duration::from_secs(1)).await;
-        assert_eq!(text(&identity, "a").await.unwrap(), "0 for a");
-        assert_eq!(fake.asked.load(Ordering::SeqCst), 3);
     }
 
     #[tokio::test]

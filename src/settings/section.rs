@@ -11,6 +11,7 @@ use url::Url;
 use super::{
     Fault, Need, Secret, Setting, SettingsError, UNRESOLVED, Values, is_unresolved, parse_duration, setting_prefix,
 };
+use crate::cloud::Cloud;
 use crate::transport::SyslogScheme;
 
 /// The settings of one destination instance, or of one part of the program: those whose names begin with `<NAME>__`.
@@ -174,6 +175,12 @@ impl<'v> Section<'v> {
                 *range.start()
             }
         }
+    }
+
+    /// The Azure cloud that `AZURE_CLOUD` names. The app says once what is wrong with that setting; here a fault means the public cloud.
+    #[must_use]
+    pub fn cloud(&self) -> Cloud {
+        self.values.get("AZURE_CLOUD").and_then(Cloud::from_text).unwrap_or_default()
     }
 
     /// An outbound URL: https (plain http only to loopback), without user information or fragment, not to an address that only

@@ -10,7 +10,7 @@ use defender_relay::batch::{Records, Rendered, Span, cut};
 use defender_relay::destinations::{CATALOG, Destination, Kind};
 use defender_relay::event::Event;
 use defender_relay::event::decode::{Decoded, Texts, decode};
-use defender_relay::parcel::{Auth, Failure, Parcel, Reply, Verdict};
+use defender_relay::parcel::{Auth, Failure, HttpParcel, Parcel, Reply, Verdict};
 use defender_relay::settings::{Values, setting_prefix};
 use defender_relay::transport::{Framing, SyslogScheme, Transport};
 
@@ -62,7 +62,7 @@ pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
 }
 
 /// Every input: our fixtures, the shared samples where they are, and hostile alerts.
-fn inputs() -> Vec<(String, Vec<u8>)> {
+pub(crate) fn inputs() -> Vec<(String, Vec<u8>)> {
     let mut inputs = Vec::new();
     let folders = [Some(root().join("tests/fixtures/events")), shared("samples")];
     for folder in folders.into_iter().flatten() {
@@ -136,6 +136,15 @@ pub(crate) fn for_each_event(mut check: impl FnMut(&str, &Event<'_>)) {
     }
 }
 
+/// The same, but for what the destination has no use for.
+fn for_each_taken(destination: &dyn Destination, mut check: impl FnMut(&str, &Event<'_>)) {
+    for_each_event(|name, event| {
+        if destination.takes(event) {
+            check(name, event);
+        }
+    });
+}
+
 pub(crate) fn render(destination: &dyn Destination, event: &Event<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     destination.render(event, &mut out).unwrap_or_else(|error| panic!("{error}"));
@@ -143,7 +152,7 @@ pub(crate) fn render(destination: &dyn Destination, event: &Event<'_>) -> Vec<u8
 }
 
 fn pack(destination: &dyn Destination, record: Vec<u8>, event: &Event<'_>) -> Parcel {
-    let spans = [Span { start: 0, end: record.len(), id: event.id }];
+    let spans = [Span::of(event, 0..record.len())];
     destination.pack(Records::new(&Bytes::from(record), &spans))
 }
 
@@ -151,22 +160,29 @@ fn pack(destination: &dyn Destination, record: Vec<u8>, event: &Event<'_>) -> Pa
 fn every_event_renders_the_same_twice_in_one_record_that_carries_its_id() {
     for instance in CATALOG.iter().flat_map(variants) {
         let destination = &*instance.outlet.destination;
-        for_each_event(|name, event| {
+        for_each_taken(destination, |name, event| {
             let record = render(destination, event);
             let context = format!("{} of {name}", instance.kind.name);
             assert_eq!(record, render(destination, event), "{context} differs the second time");
             let parcel = pack(destination, record, event);
-            let id = event.id.to_string();
             let carried = match &parcel {
-                Parcel::Http(parcel) => {
-                    matches!(&parcel.auth, Auth::StandardWebhooks { id: given, .. } if *given == id)
-                        || contains(&parcel.body, id.as_bytes())
+                Parcel::Http(parcel) => carries(parcel, &event.id.to_string(), event.raw),
+                Parcel::Syslog(parcel) => {
+                    parcel.messages.iter().all(|message| contains(message, event.id.to_string().as_bytes()))
                 }
-                Parcel::Syslog(parcel) => parcel.messages.iter().all(|message| contains(message, id.as_bytes())),
             };
             assert!(carried, "{context} does not carry the event id");
         });
     }
+}
+
+/// Whether the request identifies the event. The id is the hash of the record's bytes: who gets those has the id. A conversation carries
+/// the record along.
+fn carries(parcel: &HttpParcel, id: &str, raw: &str) -> bool {
+    matches!(&parcel.auth, Auth::StandardWebhooks { id: given, .. } if given == id)
+        || contains(&parcel.body, id.as_bytes())
+        || contains(&parcel.body, raw.as_bytes())
+        || contains(parcel.memo.to_string().as_bytes(), id.as_bytes())
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
@@ -177,10 +193,16 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 fn http_records_are_json_and_syslog_messages_are_one_bounded_line() {
     for instance in CATALOG.iter().flat_map(variants) {
         let destination = &*instance.outlet.destination;
-        for_each_event(|name, event| {
+        for_each_taken(destination, |name, event| {
             let context = format!("{} of {name}", instance.kind.name);
             match (pack(destination, render(destination, event), event), destination.transport()) {
                 (Parcel::Http(parcel), Transport::Http(_)) => {
+                    let content_type = parcel.headers.iter().find(|(name, _)| name == http::header::CONTENT_TYPE);
+                    let is_form = content_type.is_some_and(|(_, value)| value.as_bytes().ends_with(b"form-urlencoded"));
+                    // A conversation may begin with a question, which has no body.
+                    if is_form || parcel.body.is_empty() && !parcel.memo.is_null() {
+                        return;
+                    }
                     let values: Result<Vec<Value>, _> =
                         serde_json::Deserializer::from_slice(&parcel.body).into_iter().collect();
                     assert_eq!(values.map(|values| values.len()).ok(), Some(1), "{context} is not one JSON value");
@@ -207,11 +229,12 @@ fn http_records_are_json_and_syslog_messages_are_one_bounded_line() {
 fn runs_respect_the_limits_and_hold_every_record_once() {
     for instance in CATALOG.iter().flat_map(variants) {
         let destination = &*instance.outlet.destination;
-        let (mut buffer, mut spans) = (Vec::new(), Vec::new());
-        for_each_event(|_, event| {
+        let (mut buffer, mut spans, mut raws) = (Vec::new(), Vec::new(), Vec::new());
+        for_each_taken(destination, |_, event| {
             let start = buffer.len();
             destination.render(event, &mut buffer).unwrap();
-            spans.push(Span { start, end: buffer.len(), id: event.id });
+            raws.push(event.raw.to_owned());
+            spans.push(Span::of(event, start..buffer.len()));
         });
         let limits = destination.limits();
         let rendered = Rendered { buffer: buffer.into(), spans };
@@ -223,12 +246,8 @@ fn runs_respect_the_limits_and_hold_every_record_once() {
             let bytes: usize = records.iter().map(|(_, record)| record.len()).sum();
             assert!(bytes <= limits.bytes || run.len() == 1, "{}: {bytes} bytes", instance.kind.name);
             if let Parcel::Http(parcel) = destination.pack(records) {
-                for (_, record) in records.iter() {
-                    assert!(
-                        contains(&parcel.body, record.trim_ascii_end()),
-                        "{}: a record is missing",
-                        instance.kind.name
-                    );
+                for ((id, _), raw) in records.iter().zip(&raws[run]) {
+                    assert!(carries(&parcel, &id.to_string(), raw), "{}: a record is missing", instance.kind.name);
                 }
             }
         }
@@ -271,7 +290,7 @@ fn every_reply_has_a_verdict_and_a_credential_fault_never_buries() {
     for instance in CATALOG.iter().flat_map(variants) {
         let destination = &*instance.outlet.destination;
         let mut event_parcel = None;
-        for_each_event(|_, event| {
+        for_each_taken(destination, |_, event| {
             if event_parcel.is_none() {
                 event_parcel = Some(pack(destination, render(destination, event), event));
             }
@@ -305,9 +324,8 @@ fn every_reply_has_a_verdict_and_a_credential_fault_never_buries() {
 fn every_destination_has_a_harmless_probe() {
     for kind in CATALOG {
         match open(kind, &[]).outlet.destination.probe() {
-            Some(Parcel::Http(parcel)) => {
-                assert!(parcel.body.is_empty() || parcel.method != http::Method::POST, "{}", kind.name)
-            }
+            // That a request leaves nothing behind is shown against the simulator.
+            Some(Parcel::Http(parcel)) => assert!(parcel.body.len() < 200, "{}", kind.name),
             Some(Parcel::Syslog(parcel)) => assert!(parcel.messages.is_empty(), "{}", kind.name),
             None => panic!("{} has no probe", kind.name),
         }

@@ -6,6 +6,10 @@ pub(crate) mod receivers;
 pub(crate) mod sink;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use defender_relay::deliver::token::Identity;
+use defender_relay::settings::Values;
 
 /// The repository's root.
 pub(crate) fn root() -> &'static Path {
@@ -35,6 +39,11 @@ pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     }
     eprintln!("skipped: {} is not beside this checkout", path.display());
     None
+}
+
+/// The identity of a program that has none set up.
+pub(crate) fn nobody() -> Arc<Identity> {
+    Arc::new(Identity::choose(&Values::default()))
 }
 
 /// A program that `scripts/peers` fetched, or one on the PATH, or in `/usr/sbin`.

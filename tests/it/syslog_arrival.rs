@@ -107,7 +107,7 @@ async fn arrives(receiver: &Receiver, senders: &[Sender<'_>], guard: Guard, cert
             let start = buffer.len();
             instance.outlet.destination.render(event, &mut buffer).unwrap();
             sent.push(String::from_utf8(buffer[start..].to_vec()).unwrap());
-            spans.push(Span { start, end: buffer.len(), id: event.id });
+            spans.push(Span::of(event, start..buffer.len()));
         });
         let rendered = Rendered { buffer: buffer.into(), spans };
         let deadline = Instant::now() + PATIENCE;

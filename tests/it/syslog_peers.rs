@@ -12,6 +12,7 @@ use defender_relay::settings::Secret;
 use defender_relay::transport::{Framing, SyslogOptions, SyslogScheme, TlsOptions, Transport};
 use tokio::time::Instant;
 
+use crate::support::nobody;
 use crate::support::receivers::{self, Certificates, Guard, PATIENCE, Pair, Receiver, certificates, free_port};
 
 async fn rsyslog(guard: Guard, certificates: &Certificates) -> Option<Receiver> {
@@ -106,7 +107,7 @@ fn parcel(messages: &[String]) -> Parcel {
     for message in messages {
         let start = buffer.len();
         buffer.extend_from_slice(message.as_bytes());
-        spans.push(Span { start, end: buffer.len(), id: EventId::of(message.as_bytes()) });
+        spans.push(Span { start, end: buffer.len(), id: EventId::of(message.as_bytes()), subject: 0 });
     }
     Parcel::Syslog(SyslogParcel { messages: Records::new(&Bytes::from(buffer), &spans).frames() })
 }
@@ -114,7 +115,7 @@ fn parcel(messages: &[String]) -> Parcel {
 fn courier(scheme: SyslogScheme, port: u16, framing: Framing, tls: TlsOptions) -> Box<dyn Courier> {
     let host = "localhost".to_owned();
     let options = SyslogOptions { scheme, host, port, framing, tls, timeout: PATIENCE };
-    courier::open(&Transport::Syslog(options)).unwrap()
+    courier::open(&Transport::Syslog(options), &nobody()).unwrap()
 }
 
 async fn send(courier: &dyn Courier, messages: &[String]) -> Reply {
@@ -249,7 +250,7 @@ async fn a_server_of_an_unknown_issuer_or_another_name_is_not_trusted() {
         tls: trusting(&certificates, None),
         timeout: PATIENCE,
     };
-    trust_fails(&send(&*courier::open(&Transport::Syslog(other_name)).unwrap(), &message).await);
+    trust_fails(&send(&*courier::open(&Transport::Syslog(other_name), &nobody()).unwrap(), &message).await);
 }
 
 #[tokio::test]

@@ -10,13 +10,17 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::*;
 use crate::parcel::SigningKey;
-use crate::settings::Secret;
+use crate::settings::{Secret, Values};
 use crate::transport::TlsOptions;
 
 const LONG: Duration = Duration::from_secs(60);
 
 fn courier(timeout: Duration, cookies: bool) -> HttpCourier {
-    HttpCourier::open(HttpOptions { tls: TlsOptions::default(), timeout, cookies }).unwrap()
+    HttpCourier::open(HttpOptions { tls: TlsOptions::default(), timeout, cookies }, nobody()).unwrap()
+}
+
+fn nobody() -> Arc<Identity> {
+    Arc::new(Identity::choose(&Values::default()))
 }
 
 /// Answers each request with `response`, and passes on what it read: head and body.
@@ -102,7 +106,7 @@ async fn a_webhook_is_signed_with_the_time_of_the_attempt() {
     let auth = Auth::StandardWebhooks {
         id: "mdc_1".into(),
         keys: keys.clone(),
-        authorization: Some(Secret::new("Bearer x".into())),
+        besides: Arc::new(Auth::Header { name: AUTHORIZATION, prefix: "Bearer ", value: Secret::new("x".into()) }),
     };
     let before = Timestamp::now().as_second();
     send(&courier(LONG, false), HttpParcel { auth, ..post(&url, "{}") }).await;
@@ -234,7 +238,7 @@ async fn only_a_trusted_server_gets_the_request() {
     let (url, issuer) = tls_server(false).await;
     let trusting = |ca_pem: Option<String>| {
         let tls = TlsOptions { ca_pem, ..TlsOptions::default() };
-        HttpCourier::open(HttpOptions { tls, timeout: LONG, cookies: false }).unwrap()
+        HttpCourier::open(HttpOptions { tls, timeout: LONG, cookies: false }, nobody()).unwrap()
     };
     let reply = send(&trusting(Some(issuer.clone())), post(&url, "{}")).await;
     assert!(matches!(reply, Reply::Http { .. }), "{reply:?}");
@@ -250,7 +254,7 @@ async fn only_a_trusted_server_gets_the_request() {
 async fn a_server_that_wants_our_certificate_is_a_matter_of_trust() {
     let (url, issuer) = tls_server(true).await;
     let tls = TlsOptions { ca_pem: Some(issuer), ..TlsOptions::default() };
-    let courier = HttpCourier::open(HttpOptions { tls, timeout: LONG, cookies: false }).unwrap();
+    let courier = HttpCourier::open(HttpOptions { tls, timeout: LONG, cookies: false }, nobody()).unwrap();
     let reply = send(&courier, post(&url, "{}")).await;
     assert!(matches!(&reply, Reply::Failed { failure: Failure::Trust, .. }), "{reply:?}");
 }

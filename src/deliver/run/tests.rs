@@ -44,7 +44,7 @@ impl Destination for Scripted {
     }
 
     fn limits(&self) -> Limits {
-        Limits { records: self.records, bytes: usize::MAX, lanes: self.lanes }
+        Limits { records: self.records, lanes: self.lanes, ..Limits::ANY }
     }
 
     fn render(&self, _: &Event<'_>, _: &mut Vec<u8>) -> Result<(), RenderError> {
@@ -122,18 +122,15 @@ impl Scene {
             judged: AtomicUsize::new(0),
         };
         let courier = Recorder { sent: sent.clone(), start: Instant::now(), slow };
-        let outlet = Outlet {
-            name: "scripted".into(),
-            destination: Box::new(destination),
-            courier: Box::new(courier),
-            breaker: crate::deliver::breaker::Breaker::default(),
-        };
+        let outlet = Outlet::new("scripted", Box::new(destination), Box::new(courier));
         Self { outlet, sent }
     }
 
     /// Delivers one record per letter of `letters`; fates as text.
     async fn deliver(&self, letters: &str) -> Vec<String> {
-        let spans = (0..letters.len()).map(|at| Span { start: at, end: at + 1, id: EventId::of(b"x") }).collect();
+        let spans = (0..letters.len())
+            .map(|at| Span { start: at, end: at + 1, id: EventId::of(b"x"), subject: at as u64 })
+            .collect();
         let rendered = Rendered { buffer: Bytes::copy_from_slice(letters.as_bytes()), spans };
         let start = Instant::now();
         let fates = deliver(&self.outlet, &rendered, &POLICY, start + BUDGET, || Timestamp::UNIX_EPOCH).await;

@@ -181,7 +181,8 @@ mod tests {
         let spans: Vec<Span> = messages
             .iter()
             .scan(0, |at, message| {
-                let span = Span { start: *at, end: *at + message.len(), id: EventId::of(message.as_bytes()) };
+                let span =
+                    Span { start: *at, end: *at + message.len(), id: EventId::of(message.as_bytes()), subject: 0 };
                 *at = span.end;
                 Some(span)
             })

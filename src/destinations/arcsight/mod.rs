@@ -18,6 +18,7 @@ pub(super) const KIND: Kind = Kind {
     settings: &[SETTINGS, SYSLOG_SETTINGS],
     open: |section| Ok(Box::new(Arcsight::open(section)?)),
     rehearsal: Rehearsal { settings: &[("ADDRESS", "tcp://{tcp}")], replies: &[] },
+    create: None,
 };
 
 const SETTINGS: &[Setting] = &[

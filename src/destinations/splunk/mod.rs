@@ -30,6 +30,7 @@ pub(super) const KIND: Kind = Kind {
         settings: &[("URL", "{http}/splunk"), ("TOKEN", "00000000-0000-0000-0000-000000000000")],
         replies: &[("/splunk", 200, r#"{"text":"Success","code":0}"#)],
     },
+    create: None,
 };
 
 const SETTINGS: &[Setting] = &[
@@ -108,7 +109,7 @@ impl Splunk {
             limits: Limits {
                 records: usize::MAX,
                 bytes: section.number("MAX_BATCH_BYTES", 10_000..=838_860_800),
-                lanes: 1,
+                ..Limits::ANY
             },
             gzip: section.flag("GZIP"),
             ack,

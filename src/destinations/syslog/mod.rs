@@ -21,6 +21,7 @@ pub(super) const KIND: Kind = Kind {
     settings: &[SETTINGS, SYSLOG_SETTINGS],
     open: |section| Ok(Box::new(Syslog::open(section)?)),
     rehearsal: Rehearsal { settings: &[("ADDRESS", "tls://{tls}"), ("CA_CERT", "{ca}")], replies: &[] },
+    create: None,
 };
 
 const SETTINGS: &[Setting] = &[

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::header::AUTHORIZATION;
 use http::{HeaderValue, Method};
 use url::Url;
 
@@ -11,7 +12,7 @@ use crate::event::Event;
 use crate::format::cloudevents::{self, Envelope};
 use crate::format::{graph, redact, standard_webhooks};
 use crate::parcel::{Auth, HttpParcel, Parcel, Reply, SigningKey, Verdict};
-use crate::settings::{Secret, Section, Setting, SettingsError};
+use crate::settings::{Section, Setting, SettingsError};
 use crate::transport::{HTTP_SETTINGS, HttpOptions, Transport};
 
 /// The webhook's row in the catalogue.
@@ -31,6 +32,7 @@ pub(super) const KIND: Kind = Kind {
         ],
         replies: &[("/webhook", 200, "{}")],
     },
+    create: None,
 };
 
 const SETTINGS: &[Setting] = &[
@@ -86,7 +88,7 @@ struct Webhook {
     transport: Transport,
     url: Url,
     keys: Arc<[SigningKey]>,
-    authorization: Option<Secret>,
+    besides: Arc<Auth>,
     body: Body,
     redact_queries: bool,
     envelope: Envelope,
@@ -99,7 +101,7 @@ impl Webhook {
             transport: Transport::Http(HttpOptions::from_section(section)),
             url: section.url("URL"),
             keys: keys(section),
-            authorization: authorization(section),
+            besides: Arc::new(authorization(section)),
             body: section
                 .choice("BODY", &[("raw", Body::Raw), ("graph", Body::Graph), ("cloudevents", Body::CloudEvents)]),
             redact_queries: section.flag("REDACT_QUERIES"),
@@ -110,8 +112,7 @@ impl Webhook {
     }
 
     fn signed(&self, id: String, parcel: HttpParcel) -> Parcel {
-        let auth =
-            Auth::StandardWebhooks { id, keys: Arc::clone(&self.keys), authorization: self.authorization.clone() };
+        let auth = Auth::StandardWebhooks { id, keys: Arc::clone(&self.keys), besides: Arc::clone(&self.besides) };
         Parcel::Http(HttpParcel { auth, ..parcel })
     }
 }
@@ -123,7 +124,7 @@ impl Destination for Webhook {
 
     /// One record per request, so that each has its own id, signature and answer.
     fn limits(&self) -> Limits {
-        Limits { records: 1, bytes: usize::MAX, lanes: self.concurrency }
+        Limits { records: 1, lanes: self.concurrency, ..Limits::ANY }
     }
 
     fn render(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), RenderError> {
@@ -189,12 +190,12 @@ fn keys(section: &Section<'_>) -> Arc<[SigningKey]> {
     }
 }
 
-fn authorization(section: &Section<'_>) -> Option<Secret> {
-    let value = section.optional_secret("AUTHORIZATION")?;
+fn authorization(section: &Section<'_>) -> Auth {
+    let Some(value) = section.optional_secret("AUTHORIZATION") else { return Auth::None };
     if HeaderValue::from_str(value.expose()).is_err() {
         section.fault("AUTHORIZATION", "holds a character that no HTTP header can carry");
     }
-    Some(value)
+    Auth::Header { name: AUTHORIZATION, prefix: "", value }
 }
 
 fn envelope(section: &Section<'_>) -> Envelope {

@@ -47,7 +47,7 @@ pub struct Sender {
 
 impl Sender {
     /// What one flush may hold.
-    pub const LIMITS: Limits = Limits { records: 500, bytes: 1_000_000, lanes: 1 };
+    pub const LIMITS: Limits = Limits { records: 500, bytes: 1_000_000, ..Limits::ANY };
 
     /// Reads [`HOSTNAME`], [`FACILITY`], `FRAMING` (`lf` or `octet`), `MAX_MESSAGE_BYTES` and the transport's settings. The limit, when
     /// it is not given, depends on whether messages travel in a stream or as datagrams.
