@@ -13,6 +13,8 @@ use crate::parcel::SigningKey;
 use crate::settings::{Secret, Values};
 use crate::transport::TlsOptions;
 
+mod proofs;
+
 const LONG: Duration = Duration::from_secs(60);
 
 fn courier(timeout: Duration, cookies: bool) -> HttpCourier {
@@ -25,6 +27,13 @@ fn nobody() -> Arc<Identity> {
 
 /// Answers each request with `response`, and passes on what it read: head and body.
 async fn server(response: Vec<u8>) -> (Url, UnboundedReceiver<(String, Vec<u8>)>) {
+    serve(move |_, _| response.clone()).await
+}
+
+/// Answers each request as `answer` makes of its head (in lower case) and body, and passes on what it read.
+async fn serve(
+    answer: impl Fn(&str, &[u8]) -> Vec<u8> + Send + 'static,
+) -> (Url, UnboundedReceiver<(String, Vec<u8>)>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}/in?sig=hidden", listener.local_addr().unwrap())).unwrap();
     let (heard, requests) = unbounded_channel();
@@ -42,8 +51,10 @@ async fn server(response: Vec<u8>) -> (Url, UnboundedReceiver<(String, Vec<u8>)>
             while bytes.len() < head + length {
                 assert!(stream.read_buf(&mut bytes).await.unwrap() > 0, "the body ended early");
             }
-            heard.send((text, bytes.split_off(head))).unwrap();
-            // Whoever reads no more than it wants may hang up on the rest.
+            let body = bytes.split_off(head);
+            let response = answer(&text, &body);
+            // Whoever asked may be gone by the time of the answer, and whoever listens before the end.
+            let _ = heard.send((text, body));
             let _ = stream.write_all(&response).await;
         }
     });

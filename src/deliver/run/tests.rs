@@ -10,7 +10,7 @@ use tokio::time::advance;
 use url::Url;
 
 use super::*;
-use crate::batch::{Limits, Span};
+use crate::batch::{Limits, Pace, Span};
 use crate::deliver::Courier;
 use crate::deliver::breaker::Circuit;
 use crate::destinations::{Destination, RenderError};
@@ -28,6 +28,7 @@ struct Scripted {
     transport: Transport,
     records: usize,
     lanes: usize,
+    pace: &'static [Pace],
     judge: Judge,
     judged: AtomicUsize,
 }
@@ -44,7 +45,7 @@ impl Destination for Scripted {
     }
 
     fn limits(&self) -> Limits {
-        Limits { records: self.records, lanes: self.lanes, ..Limits::ANY }
+        Limits { records: self.records, lanes: self.lanes, pace: self.pace, ..Limits::ANY }
     }
 
     fn render(&self, _: &Event<'_>, _: &mut Vec<u8>) -> Result<(), RenderError> {
@@ -112,12 +113,23 @@ impl Scene {
         slow: Duration,
         judge: impl Fn(&str, usize) -> Verdict + Send + Sync + 'static,
     ) -> Self {
+        Self::at_a_pace(&[], lanes, records, slow, judge)
+    }
+
+    fn at_a_pace(
+        pace: &'static [Pace],
+        lanes: usize,
+        records: usize,
+        slow: Duration,
+        judge: impl Fn(&str, usize) -> Verdict + Send + Sync + 'static,
+    ) -> Self {
         let sent = Arc::new(Mutex::new(Vec::new()));
         let options = HttpOptions { tls: TlsOptions::default(), timeout: SECOND, cookies: false };
         let destination = Scripted {
             transport: Transport::Http(options),
             records,
             lanes,
+            pace,
             judge: Box::new(judge),
             judged: AtomicUsize::new(0),
         };
@@ -129,7 +141,7 @@ impl Scene {
     /// Delivers one record per letter of `letters`; fates as text.
     async fn deliver(&self, letters: &str) -> Vec<String> {
         let spans = (0..letters.len())
-            .map(|at| Span { start: at, end: at + 1, id: EventId::of(b"x"), subject: at as u64 })
+            .map(|at| Span { start: at, end: at + 1, id: EventId::of(b"x"), subject: letters.as_bytes()[at].into() })
             .collect();
         let rendered = Rendered { buffer: Bytes::copy_from_slice(letters.as_bytes()), spans };
         let start = Instant::now();
@@ -373,4 +385,36 @@ async fn what_is_under_way_beside_a_fault_is_heard_to_the_end_and_nothing_new_be
     let parked = "parked for a human: HTTP 401";
     assert_eq!(scene.deliver("abcde").await, [parked, "delivered", "delivered", parked, parked]);
     assert_eq!(scene.bodies(), ["a", "b", "c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_said_of_one_alert_keeps_its_order_in_any_number_of_lanes() {
+    let scene = Scene::in_lanes(3, 1, 5 * SECOND, |body, turn| match (body, turn) {
+        ("a", 0) => Verdict::Retry { after: Some(2 * SECOND), reason: "busy".into() },
+        _ => Verdict::Accepted,
+    });
+    // Each letter is an alert: the second and third word about `a` wait for the first, others pass them.
+    assert_eq!(scene.deliver("aabac").await, ["delivered"; 5]);
+    let begun: Vec<(u64, String)> =
+        scene.sent.lock().unwrap().iter().map(|(at, body)| (at.as_secs(), body.clone())).collect();
+    let of = |wanted: &str| begun.iter().filter(|(_, body)| body == wanted).map(|(at, _)| *at).collect::<Vec<_>>();
+    assert_eq!((of("b"), of("c")), (vec![0], vec![0]));
+    let alerts = of("a");
+    assert_eq!(alerts.len(), 4);
+    assert!(alerts.windows(2).all(|pair| pair[1] - pair[0] >= 5), "one after another: {alerts:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pace_is_kept_over_a_delivery_and_between_deliveries() {
+    const PACE: &[Pace] = &[Pace { parcels: 2, records: usize::MAX, per: Duration::from_secs(20) }];
+    let scene = Scene::at_a_pace(PACE, 1, 1, Duration::ZERO, |_, _| Verdict::Accepted);
+    let turn = "parked until 20: waits for its turn: the destination takes only so much at a time";
+    let mut expected = vec!["delivered"; 6];
+    expected.extend([turn; 2]);
+    assert_eq!(scene.deliver("abcdefgh").await, expected);
+    // That had to wait is no fault of the destination: nothing is turned away.
+    tokio::time::advance(20 * SECOND).await;
+    assert_eq!(scene.deliver("g").await, ["delivered"]);
+    let begun: Vec<u64> = scene.sent.lock().unwrap().iter().map(|(at, _)| at.as_secs()).collect();
+    assert_eq!(begun, [0, 0, 20, 20, 40, 40, 60]);
 }
