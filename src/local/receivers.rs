@@ -3,6 +3,7 @@
 
 mod frames;
 mod http;
+mod identity;
 mod syslog;
 
 use std::path::Path;
@@ -58,6 +59,9 @@ impl Receivers {
         let (to, arrivals) = mpsc::unbounded_channel();
         let mut servers = JoinSet::new();
         let mut settings = base_settings(folder.path())?;
+        let (listener, address) = listen().await?;
+        settings.extend(identity::settings(&address));
+        servers.spawn(identity::serve(listener));
         for kind in CATALOG {
             let needs = |place: &str| kind.rehearsal.settings.iter().any(|(_, value)| value.contains(place));
             let mut places = Places { ca: authority.path.clone(), ..Places::default() };
