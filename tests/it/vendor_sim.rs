@@ -31,6 +31,7 @@ use crate::{contract, support};
 
 mod splunk;
 mod webhook;
+mod whole;
 
 /// Every destination that speaks HTTP.
 const PEERS: &[&Peer] = &[&splunk::PEER, &webhook::PEER];
@@ -85,13 +86,15 @@ impl Peer {
         }
     }
 
-    fn open(&self, simulator: &Simulator, mode: &[(&str, &str)]) -> Outlet {
+    /// The settings of a mode; of two with one key the first counts.
+    fn filled(&self, simulator: &Simulator, mode: &[(&'static str, &'static str)]) -> Vec<(&'static str, String)> {
         let vendor = format!("{}/{}", simulator.base, self.vendor);
-        let settings: Vec<(&str, String)> = mode
-            .iter()
-            .chain(self.settings)
-            .map(|(key, value)| (*key, value.replace("{vendor}", &vendor).replace("{sim}", &simulator.base)))
-            .collect();
+        let fill = |value: &str| value.replace("{vendor}", &vendor).replace("{sim}", &simulator.base);
+        mode.iter().chain(self.settings).map(|(key, value)| (*key, fill(value))).collect()
+    }
+
+    fn open(&self, simulator: &Simulator, mode: &[(&'static str, &'static str)]) -> Outlet {
+        let settings = self.filled(simulator, mode);
         simulator.open(self.kind, &settings.iter().map(|(key, value)| (*key, value.as_str())).collect::<Vec<_>>())
     }
 

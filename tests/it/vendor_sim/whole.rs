@@ -1,0 +1,64 @@
+//! The whole program, a process of its own as the Functions host starts it, with every HTTP destination at once, in chaos: each event is at
+//! each destination, or parked for it, or a dead letter of it. Tokens come from the managed identity that the simulator plays.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use defender_relay::settings::setting_prefix;
+
+use super::{PEERS, Peer, Simulator, load, many};
+use crate::support::handler::{Handler, letters};
+
+/// The name of a peer's destination: two peers may be of one kind.
+fn name(number: usize, peer: &Peer) -> String {
+    format!("n{number}-{}", peer.kind)
+}
+
+fn settings(simulator: &Simulator, state: &std::path::Path) -> BTreeMap<String, String> {
+    let mut settings: BTreeMap<String, String> = [
+        ("STATE__URL", format!("file://{}", state.display())),
+        ("DELIVERY__BUDGET", "30s".to_owned()),
+        ("DELIVERY__BACKOFF", "20ms".to_owned()),
+        ("IDENTITY_ENDPOINT", format!("{}/msi/token", simulator.base)),
+        ("IDENTITY_HEADER", "sim-identity-header-000000000000".to_owned()),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+    .into();
+    let names: Vec<String> =
+        PEERS.iter().enumerate().map(|(number, peer)| format!("{}={}", name(number, peer), peer.kind)).collect();
+    settings.insert("DESTINATIONS".to_owned(), names.join(","));
+    for (number, peer) in PEERS.iter().enumerate() {
+        let prefix = setting_prefix(&name(number, peer));
+        for (key, value) in peer.filled(simulator, peer.modes[0]).into_iter().rev() {
+            settings.insert(format!("{prefix}__{key}"), value);
+        }
+    }
+    settings
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_is_accounted_for_at_every_destination() {
+    let Some(simulator) = Simulator::start(&["--fault-profile", "chaos", "--seed", "11"]) else { return };
+    for (path, body) in PEERS.iter().flat_map(|peer| peer.prepare) {
+        simulator.post(path, serde_json::from_str(body).unwrap()).await;
+    }
+    let state = tempfile::tempdir().unwrap();
+    let handler = Handler::start(&settings(&simulator, state.path())).await;
+    let alerts = many();
+    for batch in alerts.chunks(20) {
+        assert_eq!(handler.alerts(batch).await, Some(200), "{}", handler.output.lock().unwrap());
+    }
+    for (number, peer) in PEERS.iter().enumerate() {
+        let name = name(number, peer);
+        let called = load(peer, &peer.open(&simulator, peer.modes[0]), &alerts).called;
+        let stored: BTreeSet<String> = peer.stored(&simulator).await.into_iter().collect();
+        let (parked, dead) = (letters(state.path(), "parked", &name), letters(state.path(), "dead", &name));
+        assert!(!stored.is_empty(), "{name}: nothing arrived at all: {}", handler.output.lock().unwrap());
+        assert_eq!(called.len(), alerts.len(), "{name} takes them all");
+        for (alert, called) in alerts.iter().zip(&called) {
+            let id = super::text(&serde_json::from_slice::<serde_json::Value>(alert).unwrap()["SystemAlertId"]);
+            let kept = parked.contains_key(&id) || dead.contains_key(&id);
+            assert!(stored.contains(called) || kept, "{name}: {id} is lost");
+        }
+    }
+    simulator.no_violation().await;
+}
