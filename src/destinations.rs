@@ -36,8 +36,11 @@ pub struct Kind {
     pub rehearsal: Rehearsal,
     /// What `defender-relay create` makes on the other side before the first delivery. Reads the section by itself, since what it creates
     /// may be what a required setting names.
-    pub create: Option<fn(&Section<'_>) -> Result<Creation, SettingsError>>,
+    pub create: Option<Create>,
 }
+
+/// Reads a section for what is to be created; every fault at once.
+pub type Create = fn(&Section<'_>) -> Result<Creation, SettingsError>;
 
 /// Something to be made on the other side, once, by request of a person.
 #[derive(Debug)]
@@ -58,6 +61,15 @@ pub struct Rehearsal {
     pub settings: &'static [(&'static str, &'static str)],
     /// What the HTTP receiver answers, by path prefix: (path, status, JSON body).
     pub replies: &'static [(&'static str, u16, &'static str)],
+}
+
+impl Rehearsal {
+    /// What the HTTP receiver answers to a request for `path`, as the longest matching prefix says: by default 200 and an empty object.
+    #[must_use]
+    pub fn answer(&self, path: &str) -> (u16, &'static str) {
+        let matching = self.replies.iter().filter(|(prefix, ..)| path.starts_with(prefix));
+        matching.max_by_key(|(prefix, ..)| prefix.len()).map_or((200, "{}"), |(_, status, body)| (*status, *body))
+    }
 }
 
 /// A configured destination. Everything here is pure: nothing here can send, wait, or read a clock.

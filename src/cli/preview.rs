@@ -3,22 +3,29 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use bytes::Bytes;
 use clap::Args;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::Timestamp;
 
 use crate::app::Instance;
 use crate::batch::{self, Records};
 use crate::deliver::is_compressed;
+use crate::destinations::{Destination, Kind};
 use crate::event::Event;
 use crate::event::decode::{self, Decoded, Texts};
 use crate::local::console::Console;
 use crate::local::payload::{MASK, Masks};
 use crate::local::receivers;
 use crate::local::settings_file::Sources;
-use crate::parcel::{Auth, HttpParcel, Parcel, SyslogParcel};
+use crate::parcel::{Auth, HttpParcel, Parcel, Reply, SyslogParcel, Verdict};
 use crate::relay;
 use crate::settings::{SettingsError, Values};
 use crate::transport::{Framing, SyslogScheme, Transport};
+
+/// Longest conversation that is shown.
+const STEPS: usize = 8;
 
 /// Prints exactly what each destination would be sent, secrets masked, and sends nothing
 ///
@@ -91,18 +98,44 @@ fn preview(instance: &Instance, decoded: &Decoded<'_>, masks: &Masks, console: &
     }
     let rule = format!("── {} ({}) ", instance.kind.title, instance.outlet.name);
     console.print(&console.paint.bold(&format!("{rule:─<80}")));
+    let mut converses = false;
     for run in batch::cut(&rendered.spans, destination.limits()) {
-        let parcel = destination.pack(Records::new(&rendered.buffer, &rendered.spans[run]));
-        console.print_payload(&match &parcel {
-            Parcel::Http(parcel) => http_text(parcel, masks),
-            Parcel::Syslog(parcel) => syslog_text(parcel, destination.transport(), masks),
-        });
+        let records = Records::new(&rendered.buffer, &rendered.spans[run]);
+        let mut next = Some(destination.pack(records));
+        for step in 0..STEPS {
+            let Some(parcel) = next else { break };
+            converses |= step > 0;
+            console.print_payload(&match &parcel {
+                Parcel::Http(parcel) => http_text(parcel, masks),
+                Parcel::Syslog(parcel) => syslog_text(parcel, destination.transport(), masks),
+            });
+            next = reply_to(&parcel, instance.kind, records.len(), &**destination);
+        }
+    }
+    if converses {
+        let name = &instance.outlet.name;
+        console.note(&format!(
+            "{name}: what is sent depends on its answers; shown is what it would be told if it knew nothing yet"
+        ));
     }
     let filtered = decoded.events.len() - chosen.len();
     if filtered > 0 {
         console.note(&format!("{}: {filtered} filtered out by its settings", instance.outlet.name));
     }
     good
+}
+
+/// What the destination would be sent next, if it answered as in a rehearsal.
+fn reply_to(sent: &Parcel, kind: &Kind, records: usize, destination: &dyn Destination) -> Option<Parcel> {
+    let Parcel::Http(request) = sent else { return None };
+    let (status, body) = kind.rehearsal.answer(request.url.path());
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    let reply = Reply::Http { status, headers, body: Bytes::from_static(body.as_bytes()) };
+    match destination.judge(sent, &reply, records) {
+        Verdict::Then(next) => Some(*next),
+        _ => None,
+    }
 }
 
 fn http_text(parcel: &HttpParcel, masks: &Masks) -> String {

@@ -219,7 +219,6 @@ impl Source {
                     client_id: client_id.clone(),
                     token_file_path: Some(file.clone()),
                     credential_options: ClientAssertionCredentialOptions { client_options },
-                    ..Default::default()
                 }))?
             }
             Self::DeveloperTools => DeveloperToolsCredential::new(None)?,

@@ -39,14 +39,7 @@ async fn take(request: Request, kind: &'static Kind, to: &UnboundedSender<Arriva
     } else {
         body.to_vec()
     };
-    let (_, status, text) = kind
-        .rehearsal
-        .replies
-        .iter()
-        .filter(|(path, ..)| parts.uri.path().starts_with(path))
-        .max_by_key(|(path, ..)| path.len())
-        .copied()
-        .unwrap_or(("", 200, "{}"));
+    let (status, text) = kind.rehearsal.answer(parts.uri.path());
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
     let payload = Payload::Http {
         method: parts.method.to_string(),
