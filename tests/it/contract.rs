@@ -39,12 +39,29 @@ pub(crate) fn open(kind: &Kind, more: &[(&str, &str)]) -> Instance {
     instances.remove(0)
 }
 
+/// The other way to LogRhythm; the rehearsal's own address is taken back.
+const LOGRHYTHM_SYSLOG: [(&str, &str); 3] = [("MODE", "syslog"), ("URL", ""), ("ADDRESS", "tcp://{tcp}")];
+
 /// Variants of a kind that render differently.
 pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
     let options: &[&[(&str, &str)]] = match kind.name {
         "webhook" => {
             &[&[("BODY", "raw")], &[("BODY", "graph")], &[("BODY", "cloudevents"), ("REDACT_QUERIES", "true")]]
         }
+        "inspark" => &[&[], &[("ENTRA_SCOPE", "https://api.partner.example/.default")]],
+        "logrhythm" => &[
+            &[],
+            &[("MAX_MESSAGE_BYTES", "1024")],
+            &[LOGRHYTHM_SYSLOG[0], LOGRHYTHM_SYSLOG[1], LOGRHYTHM_SYSLOG[2]],
+            &[LOGRHYTHM_SYSLOG[0], LOGRHYTHM_SYSLOG[1], LOGRHYTHM_SYSLOG[2], ("FORMAT", "pipe")],
+            &[
+                LOGRHYTHM_SYSLOG[0],
+                LOGRHYTHM_SYSLOG[1],
+                LOGRHYTHM_SYSLOG[2],
+                ("FORMAT", "pipe"),
+                ("MAX_MESSAGE_BYTES", "1024"),
+            ],
+        ],
         "syslog" => {
             &[&[("FORMAT", "json")], &[("FORMAT", "cef")], &[("FORMAT", "leef")], &[("MAX_MESSAGE_BYTES", "1024")]]
         }
