@@ -46,8 +46,8 @@ const SETTINGS: &[Setting] = &[
     Setting::default(
         "BEAT_NAME",
         "webhookbeat_mdc",
-        "Fully qualified beat name, by which LogRhythm tells the log source: the beat, an underscore, and up to 12 letters, digits or \
-         hyphens.",
+        "Fully qualified beat name, by which LogRhythm tells the log source: the beat, an underscore, and its identifier of up to 12 \
+         characters.",
     ),
     Setting::optional("ADDRESS", "syslog: where to send: tls://host:6514, tcp://host:514 or udp://host:514."),
     Setting::default(
@@ -57,7 +57,11 @@ const SETTINGS: &[Setting] = &[
     ),
     sender::HOSTNAME,
     sender::FACILITY,
-    Setting::default("FRAMING", "lf", "syslog: how messages are told apart on a stream: lf, or octet for octet counting."),
+    Setting::default(
+        "FRAMING",
+        "lf",
+        "syslog: how messages are told apart on a stream: lf, or octet for octet counting.",
+    ),
     Setting::optional(
         "MAX_MESSAGE_BYTES",
         "Longest syslog message, or longest original_message of a webhook, at least 1024; longer ones are shortened by meaning. When \

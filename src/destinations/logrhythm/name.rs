@@ -21,17 +21,18 @@ impl BeatName {
         if !Self::is_valid(&whole) {
             section.fault(
                 "BEAT_NAME",
-                "must be the beat, an underscore, and an identifier of up to 12 letters, digits and hyphens: webhookbeat_mdc",
+                "must be the beat, an underscore, and an identifier of up to 12 letters, digits, hyphens and underscores: webhookbeat_mdc",
             );
         }
         Self { whole }
     }
 
     fn is_valid(name: &str) -> bool {
-        let word = |text: &str, most| {
-            (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        };
-        name.split_once('_').is_some_and(|(beat, id)| word(beat, BEAT_CHARS) && word(id, IDENTIFIER_CHARS))
+        let Some((beat, identifier)) = name.split_once('_') else { return false };
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        name.bytes().all(legal)
+            && (1..=BEAT_CHARS).contains(&beat.len())
+            && (1..=IDENTIFIER_CHARS).contains(&identifier.len())
     }
 
     /// `webhookbeat`.

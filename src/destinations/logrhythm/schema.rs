@@ -10,8 +10,8 @@ use crate::format::alert::{
     intent_list, or_empty, record_id, resource, signature, status, technique_list, time, title,
 };
 use crate::format::severity::word;
-use crate::format::text::{self, Room};
 use crate::format::shrink;
+use crate::format::text::{self, Room};
 
 /// Longest text of a field in bytes, so that one wild value drives out nothing else. No limit is published.
 const TEXT_ROOM: Room = Room::bytes(2048);

@@ -88,7 +88,10 @@ fn wild_texts_are_one_line_each_and_bounded() {
         let posted: Value = serde_json::from_str(&posted(&[], event)).unwrap();
         for (name, value) in posted.as_object().unwrap() {
             let text = value.as_str().unwrap_or_default();
-            assert!(!text.contains(['\n', '\r', '\u{2028}']) && (text.len() <= 2048 || name == "original_message"), "{name}");
+            assert!(
+                !text.contains(['\n', '\r', '\u{2028}']) && (text.len() <= 2048 || name == "original_message"),
+                "{name}"
+            );
         }
         assert!(posted.get("processid").is_none(), "too large for a number of LogRhythm's");
         for max in (1024..40_000).step_by(511) {
@@ -97,7 +100,8 @@ fn wild_texts_are_one_line_each_and_bounded() {
             let (fields, original) = line.split_once("|original_message=").unwrap();
             assert_eq!(serde_json::from_str::<Value>(original).unwrap()["eventId"], event.id.to_string());
             let names: Vec<&str> = fields.split('|').skip(1).map(|field| field.split('=').next().unwrap()).collect();
-            for name in ["tag2", "beatname", "fullyqualifiedbeatname", "session", "vmid", "vendorinfo", "serialnumber"] {
+            for name in ["tag2", "beatname", "fullyqualifiedbeatname", "session", "vmid", "vendorinfo", "serialnumber"]
+            {
                 assert!(names.contains(&name), "{name} in {names:?}");
             }
         }
@@ -109,10 +113,7 @@ fn a_pipe_line_has_every_field_in_the_order_of_the_base_rule() {
     with_event(EVERY_ENTITY, |event| {
         let line = line(&[PIPE, ("MAX_MESSAGE_BYTES", "60000")], event);
         let (fields, original) = line.split_once("|original_message=").unwrap();
-        assert_eq!(
-            serde_json::from_str::<Value>(original).unwrap(),
-            serde_json::from_str::<Value>(event.raw).unwrap()
-        );
+        assert_eq!(serde_json::from_str::<Value>(original).unwrap(), serde_json::from_str::<Value>(event.raw).unwrap());
         let names: Vec<&str> = fields.split('|').skip(1).map(|field| field.split('=').next().unwrap()).collect();
         let posted: Value = serde_json::from_str(&posted(&[], event)).unwrap();
         let own = ["whsdp", "original_message"];
@@ -144,10 +145,10 @@ fn each_mode_needs_its_own_address_and_refuses_the_others() {
 
 #[test]
 fn beat_names_tell_log_sources_apart() {
-    for good in ["webhookbeat_mdc", "webhookbeat_twelve-chars", "w_1"] {
+    for good in ["webhookbeat_mdc", "webhookbeat_twelve-chars", "webhookbeat_WH_mdc", "w_1"] {
         assert!(beat(&[("BEAT_NAME", good)]).is_ok(), "{good}");
     }
-    for bad in ["webhookbeat", "webhookbeat_", "_mdc", "webhookbeat_thirteenchars", "web|hook_mdc", "webhookbeat_a_b", "w_é"] {
+    for bad in ["webhookbeat", "webhookbeat_", "_mdc", "webhookbeat_thirteenchars", "web|hook_mdc", "w_é", "w_a b"] {
         assert!(beat(&[("BEAT_NAME", bad)]).is_err(), "{bad}");
     }
 }

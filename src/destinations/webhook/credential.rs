@@ -151,3 +151,6 @@ fn entra(section: &Section<'_>) -> Url {
 }
 
 const GUID_CHARS: usize = 36;
+
+#[cfg(test)]
+mod tests;

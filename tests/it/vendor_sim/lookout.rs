@@ -21,7 +21,8 @@ conforms!(PEER);
 async fn alerts_have_the_shape_of_graph_unless_told_otherwise() {
     let Some(simulator) = Simulator::start(&[]) else { return };
     for kind in ["lookout", "inspark"] {
-        for (body, member) in [(None, "providerAlertId"), (Some("raw"), "SystemAlertId"), (Some("cloudevents"), "data")] {
+        for (body, member) in [(None, "providerAlertId"), (Some("raw"), "SystemAlertId"), (Some("cloudevents"), "data")]
+        {
             simulator.reset().await;
             let url = format!("{}/webhook/hook", simulator.base);
             let mut settings = vec![("URL", url.as_str()), ("SECRET", SECRET)];

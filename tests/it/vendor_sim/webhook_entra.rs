@@ -24,11 +24,8 @@ const ISSUERS: [(&str, &[(&str, &str)]); 2] = [("msi", &[]), ("entra", &[TOKEN_U
 fn open(simulator: &Simulator, door: &str, settings: &[(&str, &str)]) -> Outlet {
     let url = format!("{{sim}}/webhook/{door}");
     let common = [("URL", url.as_str()), ("SECRET", SECRET), SCOPE, ("CONCURRENCY", "1")];
-    let settings: Vec<(&str, String)> = settings
-        .iter()
-        .chain(&common)
-        .map(|(key, value)| (*key, value.replace("{sim}", &simulator.base)))
-        .collect();
+    let settings: Vec<(&str, String)> =
+        settings.iter().chain(&common).map(|(key, value)| (*key, value.replace("{sim}", &simulator.base))).collect();
     simulator.open("webhook", &settings.iter().map(|(key, value)| (*key, value.as_str())).collect::<Vec<_>>())
 }
 
@@ -86,8 +83,12 @@ async fn an_expired_token_is_renewed_once_and_nothing_is_lost() {
         let fates = five_fates(&outlet).await;
         assert!(fates.iter().all(|fate| *fate == Fate::Delivered), "{issuer}: {fates:?}");
         assert_eq!((delivered(&simulator).await, tokens(&simulator, issuer).await), (10, 2), "{issuer}");
-        let statuses: Vec<Value> =
-            simulator.list("requests?vendor=webhook").await.into_iter().map(|request| request["status"].clone()).collect();
+        let statuses: Vec<Value> = simulator
+            .list("requests?vendor=webhook")
+            .await
+            .into_iter()
+            .map(|request| request["status"].clone())
+            .collect();
         assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 1, "{statuses:?}");
     }
 }
