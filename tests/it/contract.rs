@@ -39,8 +39,8 @@ pub(crate) fn open(kind: &Kind, more: &[(&str, &str)]) -> Instance {
     instances.remove(0)
 }
 
-/// The other way to LogRhythm; the rehearsal's own address is taken back.
-const LOGRHYTHM_SYSLOG: [(&str, &str); 3] = [("MODE", "syslog"), ("URL", ""), ("ADDRESS", "tcp://{tcp}")];
+/// LogRhythm by syslog, without the address that the rehearsal gives for its webhook.
+const AGENT: [(&str, &str); 3] = [("MODE", "syslog"), ("URL", ""), ("ADDRESS", "tcp://{tcp}")];
 
 /// Variants of a kind that render differently.
 pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
@@ -52,15 +52,9 @@ pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
         "logrhythm" => &[
             &[],
             &[("MAX_MESSAGE_BYTES", "1024")],
-            &[LOGRHYTHM_SYSLOG[0], LOGRHYTHM_SYSLOG[1], LOGRHYTHM_SYSLOG[2]],
-            &[LOGRHYTHM_SYSLOG[0], LOGRHYTHM_SYSLOG[1], LOGRHYTHM_SYSLOG[2], ("FORMAT", "pipe")],
-            &[
-                LOGRHYTHM_SYSLOG[0],
-                LOGRHYTHM_SYSLOG[1],
-                LOGRHYTHM_SYSLOG[2],
-                ("FORMAT", "pipe"),
-                ("MAX_MESSAGE_BYTES", "1024"),
-            ],
+            &AGENT,
+            &[AGENT[0], AGENT[1], AGENT[2], ("FORMAT", "pipe")],
+            &[AGENT[0], AGENT[1], AGENT[2], ("FORMAT", "pipe"), ("MAX_MESSAGE_BYTES", "1024")],
         ],
         "syslog" => {
             &[&[("FORMAT", "json")], &[("FORMAT", "cef")], &[("FORMAT", "leef")], &[("MAX_MESSAGE_BYTES", "1024")]]

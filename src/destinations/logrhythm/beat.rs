@@ -79,14 +79,12 @@ impl Destination for Beat {
     }
 
     fn judge(&self, _sent: &Parcel, reply: &Reply, _records: usize) -> Verdict {
-        let misconfigured = |what| Verdict::Misconfigured { reason: what };
-        match (reply, Verdict::by_status(reply)) {
-            (Reply::Http { status, .. }, Verdict::Misconfigured { .. }) => match status.as_u16() {
-                401 | 403 => misconfigured(format!("HTTP {status}: check USER and PASSWORD")),
-                404 | 405 => misconfigured(format!("HTTP {status}: check URL, which ends in /webhook on most beats")),
-                _ => Verdict::by_status(reply),
-            },
-            (_, verdict) => verdict,
+        let Reply::Http { status, .. } = reply else { return Verdict::by_status(reply) };
+        let check = |what| Verdict::Misconfigured { reason: format!("HTTP {status}: check {what}") };
+        match status.as_u16() {
+            401 | 403 => check("USER and PASSWORD"),
+            404 | 405 => check("URL, which ends in /webhook on most beats"),
+            _ => Verdict::by_status(reply),
         }
     }
 

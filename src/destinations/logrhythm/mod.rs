@@ -41,7 +41,7 @@ const SETTINGS: &[Setting] = &[
     Setting::default(
         "CONCURRENCY",
         "4",
-        "webhook: requests under way at once, between 1 and 64. With more than 1 the order of alerts is not kept.",
+        "webhook: requests under way at once, between 1 and 64. With more than 1 only what is said of one alert stays in order.",
     ),
     Setting::default(
         "BEAT_NAME",

@@ -17,7 +17,11 @@ pub(in crate::destinations) const SETTINGS: &[Setting] = &[
         "Whole value of an Authorization header, for receivers that want one besides the signature: the word Bearer and a token, say.",
     )
     .secret(),
-    ENTRA_SCOPE,
+    Setting::optional(
+        "ENTRA_SCOPE",
+        "For receivers that want a token of Microsoft Entra ID besides the signature: the scope that its owner names, such as \
+         api://partner/.default. Never a scope of Microsoft's own services.",
+    ),
     Setting::optional(
         "TENANT_ID",
         "Microsoft Entra tenant of CLIENT_ID: its id or a domain name. Without the three, the app's own identity gets the token.",
@@ -29,12 +33,6 @@ pub(in crate::destinations) const SETTINGS: &[Setting] = &[
         "Instead of TENANT_ID: the OAuth 2.0 token endpoint that issues tokens to CLIENT_ID, if that is not Microsoft Entra ID.",
     ),
 ];
-
-const ENTRA_SCOPE: Setting = Setting::optional(
-    "ENTRA_SCOPE",
-    "For receivers that want a token of Microsoft Entra ID besides the signature: the scope that its owner names, such as \
-     api://partner/.default. Never a scope of Microsoft's own services.",
-);
 
 /// Reads [`SETTINGS`]. `url` is where the proof goes, and nowhere else.
 pub(super) fn from_section(section: &Section<'_>, url: &Url) -> Auth {
@@ -115,13 +113,17 @@ struct Registration {
 impl Registration {
     /// None where no setting of it is given. With any, the others are needed.
     fn from_section(section: &Section<'_>) -> Option<Self> {
-        const KEYS: [&str; 3] = ["TENANT_ID", "CLIENT_ID", "CLIENT_SECRET"];
-        let other_issuer = section.text("TOKEN_URL").is_some();
-        let is_given = |key: &str| section.text(key).is_some();
-        if !other_issuer && !KEYS.into_iter().any(is_given) {
+        let is_given = |key| section.text(key).is_some();
+        let other_issuer = is_given("TOKEN_URL");
+        let given = [
+            ("TENANT_ID", other_issuer || is_given("TENANT_ID")),
+            ("CLIENT_ID", is_given("CLIENT_ID")),
+            ("CLIENT_SECRET", is_given("CLIENT_SECRET")),
+        ];
+        if given.iter().all(|(_, given)| !given) {
             return None;
         }
-        for key in KEYS.into_iter().filter(|key| !is_given(key) && !(other_issuer && *key == "TENANT_ID")) {
+        for (key, _) in given.iter().filter(|(_, given)| !given) {
             section.fault(key, "is required: TENANT_ID (or TOKEN_URL), CLIENT_ID and CLIENT_SECRET go together");
         }
         if other_issuer && is_given("TENANT_ID") {
