@@ -58,6 +58,13 @@ impl HttpParcel {
         Self::bare(Method::GET, url)
     }
 
+    /// Nothing but a connection to the URL's host, over TLS where the URL says so: the probe of a receiver that keeps whatever it is sent.
+    /// Its reply, when all is well, is [`Reply::Sent`].
+    #[must_use]
+    pub fn connect(url: Url) -> Self {
+        Self::bare(Method::CONNECT, url)
+    }
+
     /// A request of this method without headers and body.
     #[must_use]
     pub fn bare(method: Method, url: Url) -> Self {
@@ -178,7 +185,8 @@ pub enum Reply {
         /// Body.
         body: Bytes,
     },
-    /// Syslog messages were written, and the peer closed or stayed silent without complaint.
+    /// Syslog messages were written, and the peer closed or stayed silent without complaint; or, where that was all that was asked, it was
+    /// connected to.
     Sent,
     /// No usable answer.
     Failed {

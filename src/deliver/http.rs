@@ -11,21 +11,23 @@ use bytes::{Bytes, BytesMut};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use url::Url;
 
 use super::courier::{Broken, Faults};
+use super::syslog::SyslogCourier;
 use super::tls::{self, Tls};
 use super::token::{Identity, Purse};
 use super::{Courier, cortex};
+use crate::batch::Frames;
 use crate::cloud::{Audience, is_loopback};
 use crate::format::standard_webhooks;
-use crate::parcel::{Auth, ClientCredentials, Failure, HttpParcel, Parcel, Reply};
+use crate::parcel::{Auth, ClientCredentials, Failure, HttpParcel, Parcel, Reply, SyslogParcel};
 use crate::settings::Secret;
-use crate::transport::HttpOptions;
+use crate::transport::{Framing, HttpOptions, SyslogOptions, SyslogScheme};
 
 /// Longest time to make a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -89,6 +91,9 @@ impl HttpCourier {
             let detail = "refused to send: the address is neither https nor on this machine".to_owned();
             return Err(Broken(Failure::Trust, detail));
         }
+        if parcel.method == Method::CONNECT {
+            return Ok(self.connect(&parcel.url, deadline).await);
+        }
         let client = self.client().await.map_err(|detail| Broken(Failure::Trust, detail))?;
         let Some(auth) = &by_token(&parcel.auth) else { return self.once(client, parcel, None, deadline).await };
         let token = self.token(client, auth, &parcel.url, None).await?;
@@ -102,6 +107,23 @@ impl HttpCourier {
             return self.once(client, parcel, Some(&fresh), deadline).await;
         }
         Ok(reply)
+    }
+
+    /// Connects and says nothing: what a flush of no syslog message does.
+    async fn connect(&self, url: &Url, deadline: Instant) -> Reply {
+        let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let options = SyslogOptions {
+            scheme: if url.scheme() == "https" { SyslogScheme::Tls } else { SyslogScheme::Tcp },
+            host,
+            port: url.port_or_known_default().unwrap_or_default(),
+            framing: Framing::LineFeed,
+            tls: self.options.tls.clone(),
+            timeout: self.options.timeout,
+        };
+        match SyslogCourier::open(options) {
+            Ok(courier) => courier.send(&Parcel::Syslog(SyslogParcel { messages: Frames::default() }), deadline).await,
+            Err(_) => Broken(Failure::Trust, "the host is no name that a certificate can hold".to_owned()).into(),
+        }
     }
 
     /// A token for that address, which must be its audience's. `refused` is one that was not taken there.

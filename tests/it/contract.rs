@@ -39,12 +39,23 @@ pub(crate) fn open(kind: &Kind, more: &[(&str, &str)]) -> Instance {
     instances.remove(0)
 }
 
+/// LogRhythm by syslog, without the address that the rehearsal gives for its webhook.
+const AGENT: [(&str, &str); 3] = [("MODE", "syslog"), ("URL", ""), ("ADDRESS", "tcp://{tcp}")];
+
 /// Variants of a kind that render differently.
 pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
     let options: &[&[(&str, &str)]] = match kind.name {
         "webhook" => {
             &[&[("BODY", "raw")], &[("BODY", "graph")], &[("BODY", "cloudevents"), ("REDACT_QUERIES", "true")]]
         }
+        "inspark" => &[&[], &[("ENTRA_SCOPE", "https://api.partner.example/.default")]],
+        "logrhythm" => &[
+            &[],
+            &[("MAX_MESSAGE_BYTES", "1024")],
+            &AGENT,
+            &[AGENT[0], AGENT[1], AGENT[2], ("FORMAT", "pipe")],
+            &[AGENT[0], AGENT[1], AGENT[2], ("FORMAT", "pipe"), ("MAX_MESSAGE_BYTES", "1024")],
+        ],
         "syslog" => {
             &[&[("FORMAT", "json")], &[("FORMAT", "cef")], &[("FORMAT", "leef")], &[("MAX_MESSAGE_BYTES", "1024")]]
         }

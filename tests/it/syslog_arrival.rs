@@ -29,11 +29,13 @@ const SENDERS: [Sender<'_>; 5] = [
 ];
 
 /// Those whose lines begin as RFC 3164 says; their own default framing is the line feed.
-const OLD_STYLE: [Sender<'_>; 4] = [
+const OLD_STYLE: [Sender<'_>; 6] = [
     ("qradar", "qradar", &[]),
     ("qradar-tab", "qradar", &[("LEEF_VERSION", "1.0"), ("HEADER", "iso")]),
     ("arcsight", "arcsight", &[]),
     ("arcsight-one", "arcsight", &[("CEF_VERSION", "1"), ("FRAMING", "octet")]),
+    ("logrhythm", "logrhythm", &[("MODE", "syslog")]),
+    ("logrhythm-pipe", "logrhythm", &[("MODE", "syslog"), ("FORMAT", "pipe")]),
 ];
 
 /// Replaces what must be there.

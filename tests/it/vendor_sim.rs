@@ -29,12 +29,16 @@ use tokio::time::Instant;
 
 use crate::{contract, support};
 
+mod inspark;
+mod logrhythm;
+mod lookout;
 mod splunk;
 mod webhook;
+mod webhook_entra;
 mod whole;
 
 /// Every destination that speaks HTTP.
-const PEERS: &[&Peer] = &[&splunk::PEER, &webhook::PEER];
+const PEERS: &[&Peer] = &[&splunk::PEER, &logrhythm::PEER, &lookout::PEER, &inspark::PEER, &webhook::PEER];
 
 /// Fast enough for a test, patient enough for two misfortunes in a row.
 const POLICY: RetryPolicy =

@@ -269,3 +269,31 @@ async fn a_server_that_wants_our_certificate_is_a_matter_of_trust() {
     let reply = send(&courier, post(&url, "{}")).await;
     assert!(matches!(&reply, Reply::Failed { failure: Failure::Trust, .. }), "{reply:?}");
 }
+
+#[tokio::test]
+async fn a_connection_is_tried_without_a_word() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}/in", listener.local_addr().unwrap())).unwrap();
+    let heard = tokio::spawn(async move {
+        let mut bytes = Vec::new();
+        listener.accept().await.unwrap().0.read_to_end(&mut bytes).await.unwrap();
+        bytes
+    });
+    let plain = courier(LONG, false);
+    assert!(matches!(send(&plain, HttpParcel::connect(url)).await, Reply::Sent));
+    assert!(heard.await.unwrap().is_empty());
+    let closed = Url::parse("http://127.0.0.1:1/").unwrap();
+    let reply = send(&plain, HttpParcel::connect(closed)).await;
+    assert!(matches!(&reply, Reply::Failed { failure: Failure::Network, .. }), "{reply:?}");
+
+    let (url, issuer) = tls_server(false).await;
+    for (ca_pem, trusted) in [(Some(issuer), true), (None, false)] {
+        let tls = TlsOptions { ca_pem, ..TlsOptions::default() };
+        let courier = HttpCourier::open(HttpOptions { tls, timeout: LONG, cookies: false }, nobody()).unwrap();
+        match send(&courier, HttpParcel::connect(url.clone())).await {
+            Reply::Sent => assert!(trusted),
+            Reply::Failed { failure, .. } => assert_eq!((failure, trusted), (Failure::Trust, false)),
+            reply @ Reply::Http { .. } => panic!("{reply:?}"),
+        }
+    }
+}

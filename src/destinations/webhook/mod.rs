@@ -1,11 +1,15 @@
 //! Signed webhooks: any HTTPS endpoint that verifies [Standard Webhooks](https://www.standardwebhooks.com/).
+//!
+//! The partners that publish no ingestion endpoint ([`super::inspark`], [`super::lookout`]) are webhooks with settings of their own.
+
+mod credential;
 
 use std::sync::Arc;
 
-use http::header::AUTHORIZATION;
 use http::{HeaderValue, Method};
 use url::Url;
 
+pub(super) use self::credential::SETTINGS as CREDENTIAL_SETTINGS;
 use super::{Destination, Kind, Rehearsal, RenderError};
 use crate::batch::{Limits, Records};
 use crate::event::Event;
@@ -20,39 +24,34 @@ pub(super) const KIND: Kind = Kind {
     name: "webhook",
     title: "Signed webhook",
     arrives: "The original record, a Graph alerts_v2 object, or a CloudEvent; signed as Standard Webhooks",
-    settings: &[SETTINGS, HTTP_SETTINGS],
-    open: |section| Webhook::open(section).map(|webhook| Box::new(webhook) as Box<dyn Destination>),
+    settings: &[&[URL, SECRET], CREDENTIAL_SETTINGS, &[BODY], BODY_SETTINGS, HTTP_SETTINGS],
+    open,
     rehearsal: Rehearsal {
-        // The secret is `not a secret: rehearsal only!` in base64.
-        // One request at a time, so that the first is the same in each run.
-        settings: &[
-            ("URL", "{http}/webhook"),
-            ("SECRET", "whsec_bm90IGEgc2VjcmV0OiByZWhlYXJzYWwgb25seSE="),
-            ("CONCURRENCY", "1"),
-        ],
+        settings: &[("URL", "{http}/webhook"), REHEARSAL_SECRET, ONE_AT_A_TIME],
         replies: &[("/webhook", 200, "{}")],
     },
     create: None,
 };
 
-const SETTINGS: &[Setting] = &[
-    Setting::required("URL", "Where to post to."),
-    Setting::required(
-        "SECRET",
-        "Signing secret: whsec_ and the base64 of 24 to 64 random bytes. Several, separated by commas, during a rotation.",
-    )
-    .secret(),
-    Setting::optional(
-        "AUTHORIZATION",
-        "Whole value of an Authorization header, for receivers that want one besides the signature: the word Bearer and a token, say.",
-    )
-    .secret(),
-    Setting::default(
-        "BODY",
-        "raw",
-        "What is posted: raw (the record as it came), graph (alerts in the shape of Microsoft Graph alerts_v2, other records raw) or \
-         cloudevents (CloudEvents 1.0, structured).",
-    ),
+const URL: Setting = Setting::required("URL", "Where to post to.");
+
+/// The secret that proves the sender.
+pub(super) const SECRET: Setting = Setting::required(
+    "SECRET",
+    "Signing secret: whsec_ and the base64 of 24 to 64 random bytes. Several, separated by commas, during a rotation.",
+)
+.secret();
+
+const BODY: Setting = Setting::default("BODY", "raw", BODY_ABOUT);
+
+/// The same for receivers that were written against Microsoft Graph.
+pub(super) const GRAPH_BODY: Setting = Setting::default("BODY", "graph", BODY_ABOUT);
+
+const BODY_ABOUT: &str = "What is posted: raw (the record as it came), graph (alerts in the shape of Microsoft Graph alerts_v2, other \
+                          records raw) or cloudevents (CloudEvents 1.0, structured).";
+
+/// What belongs to the body, and how much is sent at once.
+pub(super) const BODY_SETTINGS: &[Setting] = &[
     Setting::default(
         "REDACT_QUERIES",
         "false",
@@ -73,6 +72,17 @@ const SETTINGS: &[Setting] = &[
         "Source of every CloudEvent, a URI reference; without it, /subscriptions/ and the id of the record's subscription.",
     ),
 ];
+
+/// `not a secret: rehearsal only!` in base64.
+pub(super) const REHEARSAL_SECRET: (&str, &str) = ("SECRET", "whsec_bm90IGEgc2VjcmV0OiByZWhlYXJzYWwgb25seSE=");
+
+/// So that the first request of a rehearsal is the same in each run.
+pub(super) const ONE_AT_A_TIME: (&str, &str) = ("CONCURRENCY", "1");
+
+/// Opens a webhook, or a partner's kind of it: what differs (the default of `BODY`, say) is in the settings that the kind declares.
+pub(super) fn open(section: &Section<'_>) -> Result<Box<dyn Destination>, SettingsError> {
+    Webhook::open(section).map(|webhook| Box::new(webhook) as Box<dyn Destination>)
+}
 
 /// What is posted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,11 +107,12 @@ struct Webhook {
 
 impl Webhook {
     fn open(section: &Section<'_>) -> Result<Self, SettingsError> {
+        let url = section.url("URL");
         let webhook = Self {
             transport: Transport::Http(HttpOptions::from_section(section)),
-            url: section.url("URL"),
             keys: keys(section),
-            besides: Arc::new(authorization(section)),
+            besides: Arc::new(credential::from_section(section, &url)),
+            url,
             body: section
                 .choice("BODY", &[("raw", Body::Raw), ("graph", Body::Graph), ("cloudevents", Body::CloudEvents)]),
             redact_queries: section.flag("REDACT_QUERIES"),
@@ -159,7 +170,7 @@ impl Destination for Webhook {
             // Few receivers answer OPTIONS at all; that they say so over HTTP is what the probe asked.
             (404 | 405, _) | (_, Verdict::Rejected { .. } | Verdict::Split { .. }) if probe => Verdict::Accepted,
             (code @ 300..=399, _) => misconfigured(code, "redirects are not followed; set URL to the final address"),
-            (code @ (401 | 403), _) => misconfigured(code, "check SECRET and AUTHORIZATION"),
+            (code @ (401 | 403), _) => misconfigured(code, credential::what_to_check(&self.besides)),
             (code @ 404, _) => misconfigured(code, "check URL"),
             (code @ 410, _) => misconfigured(code, "the receiver retired this endpoint; ask for its successor"),
             (_, verdict) => verdict,
@@ -188,14 +199,6 @@ fn keys(section: &Section<'_>) -> Arc<[SigningKey]> {
             Arc::default()
         }
     }
-}
-
-fn authorization(section: &Section<'_>) -> Auth {
-    let Some(value) = section.optional_secret("AUTHORIZATION") else { return Auth::None };
-    if HeaderValue::from_str(value.expose()).is_err() {
-        section.fault("AUTHORIZATION", "holds a character that no HTTP header can carry");
-    }
-    Auth::Header { name: AUTHORIZATION, prefix: "", value }
 }
 
 fn envelope(section: &Section<'_>) -> Envelope {

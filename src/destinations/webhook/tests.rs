@@ -57,6 +57,28 @@ fn the_readme_shows_real_bodies() {
     }
 }
 
+/// The partners without an endpoint of their own, and their pages.
+#[test]
+fn partners_have_the_shape_of_graph_by_default_and_their_pages_say_what_they_are_not() {
+    use crate::destinations::{inspark, lookout};
+    let graph = render(&[("BODY", "graph")], BRUTE_FORCE);
+    for (kind, readme) in
+        [(inspark::KIND, include_str!("../inspark/README.md")), (lookout::KIND, include_str!("../lookout/README.md"))]
+    {
+        let given = [("X__URL", "https://a.example/hook"), ("X__SECRET", SECRET)];
+        let values = Values::new(given.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        let partner = (kind.open)(&Section::new("x", kind.settings.to_vec(), &values)).unwrap();
+        let (texts, mut decoded) = (Texts::default(), Decoded::default());
+        decode(BRUTE_FORCE.as_bytes(), parse_time("2026-02-06T00:00:00Z").unwrap(), &texts, &mut decoded);
+        let mut out = Vec::new();
+        partner.render(&decoded.events[0], &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), graph, "{}", kind.name);
+        assert!(readme.contains(&format!("```json\n{graph}\n```\n")), "{}", kind.name);
+        let begin: Vec<&str> = readme.lines().take(4).collect();
+        assert!(begin.join(" ").contains("publishes no endpoint that takes alerts in"), "{}", kind.name);
+    }
+}
+
 #[test]
 fn raw_is_the_record_to_the_byte_and_graph_leaves_other_records_alone() {
     for record in [BRUTE_FORCE, EVERY_ENTITY, RECOMMENDATION] {

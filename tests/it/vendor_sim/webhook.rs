@@ -10,10 +10,10 @@ use tokio::time::Instant;
 use super::{Peer, Simulator, all_parked, bodies, conforms, five, ids, render, send};
 
 /// The simulator's secret; nobody's.
-const SECRET: &str = "whsec_bWRjLWZvcndhcmRlci1kZW1vLWtleS0wMTIzNDU2Nzg=";
+pub(super) const SECRET: &str = "whsec_bWRjLWZvcndhcmRlci1kZW1vLWtleS0wMTIzNDU2Nzg=";
 const OTHER_SECRET: &str = "whsec_b3RoZXIta2V5LW90aGVyLWtleS1vdGhlci1rZXk=";
 /// What the simulated receiver takes.
-const WEBHOOK_BYTES: usize = 64 * 1024;
+pub(super) const WEBHOOK_BYTES: usize = 64 * 1024;
 
 pub(super) const PEER: Peer = Peer {
     kind: "webhook",
@@ -38,7 +38,8 @@ async fn deliver_every_record_in_every_body() {
     let bodies = bodies();
     for body in ["raw", "graph", "cloudevents"] {
         simulator.reset().await;
-        let outlet = open(&simulator, "hook", &[("BODY", body)]);
+        // One at a time: what arrives is compared in order.
+        let outlet = open(&simulator, "hook", &[("BODY", body), ("CONCURRENCY", "1")]);
         let (mut rendered, raw) = render(&outlet, &bodies);
         assert_eq!(rendered.spans.len(), raw.len());
         rendered.spans.retain(|span| span.end - span.start <= WEBHOOK_BYTES);
