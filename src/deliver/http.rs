@@ -27,7 +27,7 @@ use crate::cloud::{Audience, is_loopback};
 use crate::format::standard_webhooks;
 use crate::parcel::{Auth, ClientCredentials, Failure, HttpParcel, Parcel, Reply, SyslogParcel};
 use crate::settings::Secret;
-use crate::transport::{Framing, HttpOptions, SyslogOptions, SyslogScheme};
+use crate::transport::{Framing, HttpOptions, SyslogOptions, SyslogScheme, TlsOptions};
 
 /// Longest time to make a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -40,10 +40,20 @@ const GZIP_ABOVE: usize = 1024;
 #[derive(Debug)]
 pub(super) struct HttpCourier {
     options: HttpOptions,
-    tls: Tls,
-    client: OnceCell<reqwest::Client>,
+    own: Way,
     identity: Arc<Identity>,
     purse: Purse,
+    /// To an issuer of tokens that is not the destination itself: the destination's private CA and our certificate for it are no matter
+    /// of its.
+    issuer: Way,
+}
+
+/// A client and its trust.
+#[derive(Debug)]
+struct Way {
+    tls: Tls,
+    cookies: bool,
+    client: OnceCell<reqwest::Client>,
 }
 
 #[async_trait]
@@ -58,32 +68,8 @@ impl Courier for HttpCourier {
 
 impl HttpCourier {
     pub(super) fn open(options: HttpOptions, identity: Arc<Identity>) -> Result<Self, Faults> {
-        let tls = Tls::parse(&options.tls)?;
-        Ok(Self { tls, options, client: OnceCell::new(), identity, purse: Purse::default() })
-    }
-
-    /// The client, built at the first request: it reads the system's certificate store.
-    async fn client(&self) -> Result<&reqwest::Client, String> {
-        let build = || async {
-            let tls = self.tls.config()?;
-            reqwest::Client::builder()
-                .tls_backend_preconfigured(rustls::ClientConfig::clone(&tls))
-                .http1_only()
-                .user_agent(concat!("defender-relay/", env!("CARGO_PKG_VERSION")))
-                .connect_timeout(CONNECT)
-                .redirect(reqwest::redirect::Policy::none())
-                .retry(reqwest::retry::never())
-                .no_proxy()
-                .no_gzip()
-                .no_brotli()
-                .no_deflate()
-                .no_zstd()
-                .referer(false)
-                .cookie_store(self.options.cookies)
-                .build()
-                .map_err(|error| format!("the HTTP client cannot be set up: {}", tls::cause(&error)))
-        };
-        self.client.get_or_try_init(build).await
+        let (own, issuer) = (Way::open(&options.tls, options.cookies)?, Way::open(&TlsOptions::default(), false)?);
+        Ok(Self { own, options, identity, purse: Purse::default(), issuer })
     }
 
     async fn exchange(&self, parcel: &HttpParcel, deadline: Instant) -> Result<Reply, Broken> {
@@ -94,14 +80,14 @@ impl HttpCourier {
         if parcel.method == Method::CONNECT {
             return Ok(self.connect(&parcel.url, deadline).await);
         }
-        let client = self.client().await.map_err(|detail| Broken(Failure::Trust, detail))?;
+        let client = self.own.client().await?;
         let Some(auth) = &by_token(&parcel.auth) else { return self.once(client, parcel, None, deadline).await };
-        let token = self.token(client, auth, &parcel.url, None).await?;
+        let token = self.token(auth, &parcel.url, None).await?;
         let reply = self.once(client, parcel, Some(&token), deadline).await?;
         // The token may have been revoked, or its rights changed since: one that is issued now tells. Nothing was taken, so sending
         // again repeats nothing.
         if matches!(&reply, Reply::Http { status, .. } if *status == StatusCode::UNAUTHORIZED)
-            && let Ok(fresh) = self.token(client, auth, &parcel.url, Some(&token)).await
+            && let Ok(fresh) = self.token(auth, &parcel.url, Some(&token)).await
             && fresh != token
         {
             return self.once(client, parcel, Some(&fresh), deadline).await;
@@ -127,13 +113,7 @@ impl HttpCourier {
     }
 
     /// A token for that address, which must be its audience's. `refused` is one that was not taken there.
-    async fn token(
-        &self,
-        client: &reqwest::Client,
-        auth: &ByToken<'_>,
-        url: &Url,
-        refused: Option<&Secret>,
-    ) -> Result<Secret, Broken> {
+    async fn token(&self, auth: &ByToken<'_>, url: &Url, refused: Option<&Secret>) -> Result<Secret, Broken> {
         let hosts = match auth {
             ByToken::Entra(audience) => &audience.hosts,
             ByToken::OAuth2(credentials) => &credentials.hosts,
@@ -144,7 +124,11 @@ impl HttpCourier {
         }
         let token = match auth {
             ByToken::Entra(audience) => self.identity.token_besides(&audience.scope, refused).await,
-            ByToken::OAuth2(credentials) => self.purse.token(credentials, client, refused).await,
+            ByToken::OAuth2(credentials) => {
+                let is_issuer = credentials.token_url.host() == url.host();
+                let client = if is_issuer { &self.own } else { &self.issuer }.client().await?;
+                self.purse.token(credentials, client, refused).await
+            }
         };
         token.map_err(|error| {
             let failure = if error.passing { Failure::Network } else { Failure::Credential };
@@ -190,6 +174,36 @@ impl HttpCourier {
             (false, _) => tls::cause(error),
         };
         Broken(tls::failure(error), format!("{stage} {host}: {cause}"))
+    }
+}
+
+impl Way {
+    fn open(options: &TlsOptions, cookies: bool) -> Result<Self, Faults> {
+        Ok(Self { tls: Tls::parse(options)?, cookies, client: OnceCell::new() })
+    }
+
+    /// The client, built at the first request: it reads the system's certificate store.
+    async fn client(&self) -> Result<&reqwest::Client, Broken> {
+        let build = || async {
+            let tls = self.tls.config()?;
+            reqwest::Client::builder()
+                .tls_backend_preconfigured(rustls::ClientConfig::clone(&tls))
+                .http1_only()
+                .user_agent(concat!("defender-relay/", env!("CARGO_PKG_VERSION")))
+                .connect_timeout(CONNECT)
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .no_proxy()
+                .no_gzip()
+                .no_brotli()
+                .no_deflate()
+                .no_zstd()
+                .referer(false)
+                .cookie_store(self.cookies)
+                .build()
+                .map_err(|error| format!("the HTTP client cannot be set up: {}", tls::cause(&error)))
+        };
+        self.client.get_or_try_init(build).await.map_err(|detail: String| Broken(Failure::Trust, detail))
     }
 }
 

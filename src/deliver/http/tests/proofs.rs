@@ -172,6 +172,20 @@ async fn an_issuers_no_is_a_credential_fault_and_its_illness_is_not() {
 }
 
 #[tokio::test]
+async fn another_issuer_is_not_trusted_by_the_destinations_own_authority() {
+    let (issuer, authority) = tls_server(false).await;
+    let (url, mut requests) = server(ok("", b"")).await;
+    let tls = TlsOptions { ca_pem: Some(authority), ..TlsOptions::default() };
+    let courier = HttpCourier::open(HttpOptions { tls, timeout: LONG, cookies: false }, nobody()).unwrap();
+    let reply = send(&courier, HttpParcel { auth: credentials(&issuer, &url), ..post(&url, "{}") }).await;
+    assert!(matches!(&reply, Reply::Failed { .. }), "{reply:?}");
+    assert!(requests.try_recv().is_err());
+    // The destination's own host is another matter: a ServiceNow behind a private authority issues its tokens itself.
+    let reply = send(&courier, HttpParcel { auth: credentials(&issuer, &issuer), ..post(&issuer, "{}") }).await;
+    assert!(matches!(&reply, Reply::Failed { detail, .. } if detail.contains("access_token")), "{reply:?}");
+}
+
+#[tokio::test]
 async fn each_attempt_proves_itself_anew_with_an_advanced_key() {
     let (url, mut requests) = server(ok("", b"")).await;
     let mut nonces = Vec::new();
