@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
-use crate::support;
+use crate::{contract, support};
 
 /// A guard against hanging, far above what anything here takes.
 const GUARD: Duration = Duration::from_secs(120);
@@ -75,10 +75,8 @@ async fn the_first_run_needs_nothing_and_shows_every_destination() {
         let [came, delivered, parked, dead, filtered] = row(&ended.stdout, kind.name);
         assert_eq!((came, delivered + filtered, parked, dead), (SAMPLES.len(), SAMPLES.len(), 0, 0), "{}", kind.name);
         assert!(delivered > 0, "{}", kind.name);
-        for (key, value) in kind.rehearsal.settings {
-            let secret =
-                kind.settings.iter().flat_map(|group| group.iter()).any(|known| known.key == *key && known.secret);
-            assert!(!secret || !ended.stdout.contains(value), "{} shows its {key}", kind.name);
+        for secret in contract::secrets(kind) {
+            assert!(!ended.stdout.contains(secret), "{} shows a secret", kind.name);
         }
     }
     assert!(ended.stdout.contains("; everything was delivered"), "{}", ended.stdout);
