@@ -3,13 +3,16 @@
 //! To add a destination: one folder, its `mod` line, its [`CATALOG`] line.
 
 mod arcsight;
+mod logzio;
 mod qradar;
 mod splunk;
+mod sumologic;
 mod syslog;
 mod webhook;
 
 /// Every kind of destination, in the order of the documentation.
-pub const CATALOG: &[Kind] = &[splunk::KIND, qradar::KIND, arcsight::KIND, syslog::KIND, webhook::KIND];
+pub const CATALOG: &[Kind] =
+    &[splunk::KIND, qradar::KIND, arcsight::KIND, sumologic::KIND, syslog::KIND, logzio::KIND, webhook::KIND];
 
 use std::fmt;
 
