@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::destinations::RenderError;
 use crate::event::{Event, parse_time};
-use crate::format::alert::time;
+use crate::format::alert::{is_plausible, time};
 use crate::format::json::write_text;
 use crate::format::members::{self, Member, members};
 use crate::format::{shrink, syslog};
@@ -81,7 +81,7 @@ fn minified(value: &str) -> Cow<'_, str> {
 fn when(event: &Event<'_>, members: &[Member<'_>]) -> Timestamp {
     let own = || {
         let member = members.iter().find(|member| member.name == TIMESTAMP)?;
-        parse_time(&serde_json::from_str::<String>(member.value).ok()?)
+        parse_time(&serde_json::from_str::<String>(member.value).ok()?).filter(is_plausible)
     };
     match event.time {
         Some(_) => time(event),

@@ -63,6 +63,11 @@ fn the_readme_shows_a_real_line() {
 }
 
 #[test]
+fn the_readme_tells_what_goes_first() {
+    crate::destinations::opened::assert_tells_order(include_str!("README.md"), &crate::format::shrink::DROP_ORDER);
+}
+
+#[test]
 fn names_that_logz_io_or_this_program_uses_get_an_underscore() {
     let body =
         r#"{"type":"Microsoft.Security/x","Type":"kept","@timestamp":"yesterday","eventId":7,"id":"a","\u0074ype":1}"#;
@@ -88,6 +93,8 @@ fn a_record_without_another_time_keeps_its_timestamp() {
     assert_eq!(timed(other), ("2026-01-02T03:04:05.678Z".into(), Some("2026-01-02T03:04:05.6789Z".into())));
     let both = r#"{"SystemAlertId":"a","AlertType":"T","TimeGenerated":"2026-01-01T00:00:00Z","@timestamp":"2026-01-02T03:04:05.678Z"}"#;
     assert_eq!(timed(both).0, "2026-01-01T00:00:00.000Z");
+    let never = r#"{"x":1,"@timestamp":"9999-12-31T23:59:59.999Z"}"#;
+    assert_eq!(timed(never).0, "2026-02-06T00:00:00.000Z");
     assert_eq!(timed(r#"{"x":1,"@timestamp":5}"#), ("2026-02-06T00:00:00.000Z".into(), Some(5.into())));
 }
 

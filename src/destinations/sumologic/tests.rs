@@ -72,6 +72,11 @@ fn a_record_that_sumo_logic_would_cut_in_two_is_shortened_and_says_so() {
 }
 
 #[test]
+fn the_readme_tells_what_goes_first() {
+    crate::destinations::opened::assert_tells_order(include_str!("README.md"), &shrink::DROP_ORDER);
+}
+
+#[test]
 fn no_limit_is_exceeded_and_no_name_comes_twice() {
     let title = "\u{1}\"é".repeat(9000);
     let body =
