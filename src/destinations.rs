@@ -5,9 +5,11 @@
 mod arcsight;
 mod inspark;
 mod logrhythm;
+mod logzio;
 mod lookout;
 mod qradar;
 mod splunk;
+mod sumologic;
 mod syslog;
 mod webhook;
 
@@ -16,8 +18,10 @@ pub const CATALOG: &[Kind] = &[
     splunk::KIND,
     qradar::KIND,
     arcsight::KIND,
+    sumologic::KIND,
     syslog::KIND,
     logrhythm::KIND,
+    logzio::KIND,
     lookout::KIND,
     inspark::KIND,
     webhook::KIND,

@@ -7,6 +7,7 @@ pub mod graph;
 pub mod json;
 pub mod leef;
 pub mod line;
+pub mod members;
 pub mod redact;
 pub mod severity;
 pub mod shrink;

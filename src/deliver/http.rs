@@ -146,7 +146,8 @@ impl HttpCourier {
     ) -> Result<Reply, Broken> {
         let timeout = self.options.timeout.min(deadline.saturating_duration_since(Instant::now()));
         let request = request(parcel, token, timeout, Timestamp::now())?;
-        let failed = |error: reqwest::Error| self.failed(&parcel.url, &error, deadline);
+        // Some addresses hold a credential.
+        let failed = |error: reqwest::Error| self.failed(&parcel.url, &error.without_url(), deadline);
         let mut response = client.execute(request).await.map_err(failed)?;
         let mut body = BytesMut::new();
         while body.len() < RESPONSE_BYTES

@@ -1,14 +1,12 @@
 //! Makes a JSON record smaller by meaning: white space goes first, then whole members in a fixed order, then everything but a
 //! summary. What comes out is always one JSON object on one line; JSON is never cut.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::alert::{record_id, resource, signature, status, title};
+use super::json::write_text;
+use super::members::members;
 use super::severity::word;
 use super::text::{self, Room};
 use crate::event::Event;
@@ -84,8 +82,64 @@ pub fn push(out: &mut Vec<u8>, event: &Event<'_>, max: usize) -> Vec<String> {
     vec!["*".to_owned()]
 }
 
+/// Appends what `write` makes of the record, in at most `max` bytes: of the whole record, else of what is left after members were dropped,
+/// whose names `write` gets and should write down. `max` must be at least 2,048, and `write` may make little more than twice of what it gets.
+///
+/// # Errors
+/// Those of `write`.
+pub fn fit<E>(
+    out: &mut Vec<u8>,
+    event: &Event<'_>,
+    max: usize,
+    write: impl Fn(&mut Vec<u8>, &str, &[String]) -> Result<(), E>,
+) -> Result<(), E> {
+    let start = out.len();
+    write(out, event.raw, &[])?;
+    let mut room = max - NAMES_BYTES - 128;
+    while out.len() - start > max && room >= 64 {
+        out.truncate(start);
+        let mut record = Vec::new();
+        let dropped = push(&mut record, event, room);
+        write(out, &String::from_utf8_lossy(&record), &dropped)?;
+        room /= 2;
+    }
+    Ok(())
+}
+
+/// Most bytes that [`push_names`] appends.
+const NAMES_BYTES: usize = 512;
+
+/// The names of dropped members as a JSON list: as many as have room in 512 bytes, and `…` for the others.
+#[must_use]
+pub fn names(dropped: &[String]) -> String {
+    let mut out = Vec::new();
+    push_names(&mut out, dropped);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn push_names(out: &mut Vec<u8>, dropped: &[String]) {
+    const LONGEST: usize = 64;
+    const REST: &[u8] = ",\"…\"".as_bytes();
+    let end = out.len() + NAMES_BYTES - REST.len() - 1;
+    out.push(b'[');
+    for (place, name) in dropped.iter().enumerate() {
+        let start = out.len();
+        if place > 0 {
+            out.push(b',');
+        }
+        write_text(out, &name[..name.floor_char_boundary(LONGEST)]);
+        if out.len() > end {
+            out.truncate(start);
+            out.extend_from_slice(REST);
+            break;
+        }
+    }
+    out.push(b']');
+}
+
 /// The JSON text without white space between tokens.
-fn compact(json: &str) -> String {
+#[must_use]
+pub fn compact(json: &str) -> String {
     let (mut in_string, mut escaped) = (false, false);
     json.chars()
         .filter(|&c| {
@@ -108,8 +162,8 @@ struct Tree<'a> {
 
 struct Member<'a> {
     /// The name with its quotes, as JSON.
-    quoted: String,
-    name: String,
+    quoted: &'a str,
+    name: Cow<'a, str>,
     value: Value<'a>,
     /// Whether it is to be dropped.
     goes: bool,
@@ -135,12 +189,12 @@ impl<'a> Tree<'a> {
     }
 
     fn parse_flat(json: &'a str) -> Option<Self> {
-        let Pairs(pairs) = serde_json::from_str(json).ok()?;
-        let member = |(name, value): (String, &'a RawValue)| {
-            let quoted = serde_json::to_string(&name).ok()?;
-            Some(Member { quoted, name, value: Value::Raw(value.get()), goes: false })
+        let members = members(json)?.into_iter();
+        let leaf = |member: super::members::Member<'a>| {
+            let super::members::Member { quoted, name, value } = member;
+            Member { quoted, name, value: Value::Raw(value), goes: false }
         };
-        Some(Self { members: pairs.into_iter().map(member).collect::<Option<_>>()? })
+        Some(Self { members: members.map(leaf).collect() })
     }
 
     /// How many bytes [`Tree::push`] appends.
@@ -179,7 +233,7 @@ impl<'a> Tree<'a> {
             // Without its comma, which an only member does not have.
             size -= bytes;
             member.goes = true;
-            dropped.push(member.name.clone());
+            dropped.push(member.name.clone().into_owned());
         }
         self.sweep();
         dropped
@@ -225,31 +279,6 @@ impl Member<'_> {
                 Value::Raw(raw) => raw.len(),
                 Value::Tree(tree) => tree.size(),
             }
-    }
-}
-
-/// An object's members in order, repeated names included.
-struct Pairs<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PairsVisitor;
-        impl<'de> Visitor<'de> for PairsVisitor {
-            type Value = Vec<(String, &'de RawValue)>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
-                }
-                Ok(pairs)
-            }
-        }
-        deserializer.deserialize_map(PairsVisitor).map(Self)
     }
 }
 
@@ -352,6 +381,21 @@ mod tests {
                 assert_eq!(record["Severity"], "High");
             }
         }
+    }
+
+    #[test]
+    fn names_of_dropped_members_are_a_bounded_list() {
+        let list = |names: &[&str]| {
+            let mut out = Vec::new();
+            push_names(&mut out, &names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+            assert!(out.len() <= NAMES_BYTES, "{} bytes", out.len());
+            serde_json::from_slice::<Vec<String>>(&out).unwrap()
+        };
+        assert_eq!(list(&["Entities", "a\"b"]), ["Entities", "a\"b"]);
+        assert_eq!(list(&[]), Vec::<String>::new());
+        let many = list(&["\u{1}".repeat(1000).as_str(), "Entities", &"é".repeat(99), "last", &"\u{1}".repeat(99)]);
+        assert_eq!(many.iter().map(String::len).collect::<Vec<_>>(), [64, 8, 64, 4, 3]);
+        assert_eq!(many[4], "…");
     }
 
     #[test]

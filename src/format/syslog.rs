@@ -126,7 +126,7 @@ fn utc(time: Timestamp) -> DateTime {
 }
 
 /// Appends an RFC 3339 time in UTC with so many digits of the second's fraction (at most 6: RFC 5424 forbids more), cut, not rounded.
-fn push_rfc3339(out: &mut Vec<u8>, time: Timestamp, digits: u32) {
+pub fn push_rfc3339(out: &mut Vec<u8>, time: Timestamp, digits: u32) {
     let utc = utc(time);
     let (year, month, day) = (utc.year(), utc.month(), utc.day());
     let (hour, minute, second) = (utc.hour(), utc.minute(), utc.second());

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use http::header;
 use serde_json::value::RawValue;
+use url::{Position, Url};
 
 use crate::destinations::Kind;
 use crate::settings::{Values, setting_prefix};
@@ -59,6 +60,7 @@ impl Masks {
                 if let Some(value) = values.get(&format!("{prefix}__{}", setting.key)) {
                     secrets.push(value.to_owned());
                     secrets.extend(value.split([',', ' ']).map(str::to_owned));
+                    secrets.extend(Url::parse(value).ok().map(|url| secret_part(&url).to_owned()));
                 }
             }
         }
@@ -102,6 +104,11 @@ impl Masks {
             _ => MASK.to_owned(),
         }
     }
+}
+
+/// What is secret about an address that is a secret: all that follows the host.
+fn secret_part(url: &Url) -> &str {
+    &url[Position::BeforePath..Position::AfterQuery]
 }
 
 fn is_credential(parameter: &str) -> bool {
@@ -219,6 +226,15 @@ mod tests {
         assert_eq!(readable("{}{}\n{}", false), "{}\n… and 2 more in this request");
         assert_eq!(readable("{}{}", true), "{}\n{}");
         assert_eq!(readable("a=1&b=2", false), "a=1&b=2");
+    }
+
+    #[test]
+    fn of_a_secret_address_all_that_follows_the_host_is_masked() {
+        let kind = crate::destinations::kind("sumologic").unwrap();
+        let url = "https://in.example/receiver/v1/http/hunter2==";
+        let masks = Masks::of(&Values::new([("SUMO__URL".to_owned(), url.to_owned())]), [("sumo", kind)]);
+        assert_eq!(masks.target("/receiver/v1/http/hunter2=="), "***");
+        assert_eq!(masks.cover(url), "***");
     }
 
     #[test]

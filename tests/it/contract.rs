@@ -17,10 +17,11 @@ use defender_relay::transport::{Framing, SyslogScheme, Transport};
 use crate::support::handler::alert;
 use crate::support::{root, shared};
 
-/// Every value that a setting marked as a secret has in a rehearsal.
-fn secrets(kind: &Kind) -> Vec<&'static str> {
+/// Every value that a setting marked as a secret has in a rehearsal; of a secret address, what follows its host.
+pub(crate) fn secrets(kind: &Kind) -> Vec<&'static str> {
     let secret = |key: &str| kind.settings.iter().flat_map(|group| group.iter()).any(|s| s.secret && s.key == key);
-    kind.rehearsal.settings.iter().filter(|(key, _)| secret(key)).map(|(_, value)| *value).collect()
+    let values = kind.rehearsal.settings.iter().filter(|(key, _)| secret(key));
+    values.map(|(_, value)| value.trim_start_matches("{http}")).collect()
 }
 
 /// The kind, opened with its rehearsal settings and these.
@@ -56,6 +57,8 @@ pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
             &[AGENT[0], AGENT[1], AGENT[2], ("FORMAT", "pipe")],
             &[AGENT[0], AGENT[1], AGENT[2], ("FORMAT", "pipe"), ("MAX_MESSAGE_BYTES", "1024")],
         ],
+        "sumologic" => &[&[], &[("MAX_MESSAGE_BYTES", "2048"), ("MAX_BATCH_BYTES", "100000")]],
+        "logzio" => &[&[], &[("STRINGIFY", "true")]],
         "syslog" => {
             &[&[("FORMAT", "json")], &[("FORMAT", "cef")], &[("FORMAT", "leef")], &[("MAX_MESSAGE_BYTES", "1024")]]
         }
@@ -187,12 +190,13 @@ fn every_event_renders_the_same_twice_in_one_record_that_carries_its_id() {
     }
 }
 
-/// Whether the request identifies the event. The id is the hash of the record's bytes: who gets those has the id. A conversation carries
-/// the record along.
+/// Whether the request identifies the event. The id is the hash of the record's bytes: who gets those has the id, be it with spaces for the
+/// line breaks between tokens. A conversation carries the record along.
 fn carries(parcel: &HttpParcel, id: &str, raw: &str) -> bool {
     matches!(&parcel.auth, Auth::StandardWebhooks { id: given, .. } if given == id)
         || contains(&parcel.body, id.as_bytes())
         || contains(&parcel.body, raw.as_bytes())
+        || contains(&parcel.body, raw.replace(|c: char| c < ' ', " ").as_bytes())
         || contains(parcel.memo.to_string().as_bytes(), id.as_bytes())
 }
 

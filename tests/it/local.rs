@@ -11,17 +11,18 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use defender_relay::destinations::CATALOG;
 use defender_relay::local::invocation::{self, Attempt, HttpRequest, HubEvent, Partition};
-use defender_relay::local::payload::Payload;
+use defender_relay::local::payload::{Masks, Payload};
 use defender_relay::local::receivers::{Arrival, Receivers};
 use defender_relay::local::retry::{Delay, RetryPolicy};
 use defender_relay::local::script_root::DataType;
 use defender_relay::local::source::SAMPLES;
+use defender_relay::settings::Values;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
-use crate::support;
+use crate::{contract, support};
 
 /// A guard against hanging, far above what anything here takes.
 const GUARD: Duration = Duration::from_secs(120);
@@ -75,10 +76,8 @@ async fn the_first_run_needs_nothing_and_shows_every_destination() {
         let [came, delivered, parked, dead, filtered] = row(&ended.stdout, kind.name);
         assert_eq!((came, delivered + filtered, parked, dead), (SAMPLES.len(), SAMPLES.len(), 0, 0), "{}", kind.name);
         assert!(delivered > 0, "{}", kind.name);
-        for (key, value) in kind.rehearsal.settings {
-            let secret =
-                kind.settings.iter().flat_map(|group| group.iter()).any(|known| known.key == *key && known.secret);
-            assert!(!secret || !ended.stdout.contains(value), "{} shows its {key}", kind.name);
+        for secret in contract::secrets(kind) {
+            assert!(!ended.stdout.contains(secret), "{} shows a secret", kind.name);
         }
     }
     assert!(ended.stdout.contains("; everything was delivered"), "{}", ended.stdout);
@@ -175,6 +174,30 @@ async fn bad_settings_are_one_message_and_start_nothing() {
             ended.stderr
         );
         assert!(!state.exists(), "{args:?} created the store");
+    }
+}
+
+#[tokio::test]
+async fn no_command_shows_an_address_that_is_a_credential() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [
+        ("DESTINATIONS", "sumologic, logzio"),
+        ("SUMOLOGIC__URL", "https://127.0.0.1:1/receiver/v1/http/hunter2hunter2=="),
+        ("LOGZIO__URL", "https://127.0.0.1:1"),
+        ("LOGZIO__TOKEN", "hunter2hunter2"),
+        ("STATE__URL", "memory:"),
+        ("LOG_LEVEL", "debug"),
+    ];
+    for (args, says) in [
+        (&["preview"][..], "POST *** HTTP/1.1"),
+        (&["preview"], "POST /?token=***&type=microsoft_defender_cloud HTTP/1.1"),
+        (&["check", "--connect"], "sumologic: cannot connect to 127.0.0.1: "),
+        (&["local"], "sumologic"),
+        (&["settings"], "SUMOLOGIC__URL"),
+    ] {
+        let ended = run(folder.path(), args, &settings).await;
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(said.contains(says) && !said.contains("hunter2"), "{args:?}: {said}");
     }
 }
 
@@ -358,6 +381,7 @@ async fn a_preview_is_what_arrives_byte_for_byte() {
         .unwrap();
     let mut receivers = Receivers::start().await.unwrap();
     let settings = receivers.settings.clone();
+    let masks = Masks::of(&Values::new(settings.iter().cloned()), CATALOG.iter().map(|kind| (kind.name, kind)));
     let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let sent = run(folder.path(), &["local", "-q", "events.ndjson"], &settings).await;
     assert_eq!(sent.code, Some(0), "{}{}", sent.stdout, sent.stderr);
@@ -382,6 +406,7 @@ async fn a_preview_is_what_arrives_byte_for_byte() {
                 Payload::Http { method, target, headers, body } => {
                     let (head, rest) = text.split_once("\n\n").unwrap();
                     let mut lines = head.lines();
+                    let target = masks.target(target);
                     assert_eq!(lines.next(), Some(format!("{method} {target} HTTP/1.1").as_str()));
                     for line in lines {
                         let (header, shown) = line.split_once(": ").unwrap();

@@ -31,14 +31,17 @@ use crate::{contract, support};
 
 mod inspark;
 mod logrhythm;
+mod logzio;
 mod lookout;
 mod splunk;
+mod sumologic;
 mod webhook;
 mod webhook_entra;
 mod whole;
 
 /// Every destination that speaks HTTP.
-const PEERS: &[&Peer] = &[&splunk::PEER, &logrhythm::PEER, &lookout::PEER, &inspark::PEER, &webhook::PEER];
+const PEERS: &[&Peer] =
+    &[&splunk::PEER, &sumologic::PEER, &logrhythm::PEER, &logzio::PEER, &lookout::PEER, &inspark::PEER, &webhook::PEER];
 
 /// Fast enough for a test, patient enough for two misfortunes in a row.
 const POLICY: RetryPolicy =
@@ -91,13 +94,13 @@ impl Peer {
     }
 
     /// The settings of a mode; of two with one key the first counts.
-    fn filled(&self, simulator: &Simulator, mode: &[(&'static str, &'static str)]) -> Vec<(&'static str, String)> {
+    fn filled<'k>(&self, simulator: &Simulator, mode: &[(&'k str, &str)]) -> Vec<(&'k str, String)> {
         let vendor = format!("{}/{}", simulator.base, self.vendor);
         let fill = |value: &str| value.replace("{vendor}", &vendor).replace("{sim}", &simulator.base);
         mode.iter().chain(self.settings).map(|(key, value)| (*key, fill(value))).collect()
     }
 
-    fn open(&self, simulator: &Simulator, mode: &[(&'static str, &'static str)]) -> Outlet {
+    fn open(&self, simulator: &Simulator, mode: &[(&str, &str)]) -> Outlet {
         let settings = self.filled(simulator, mode);
         simulator.open(self.kind, &settings.iter().map(|(key, value)| (*key, value.as_str())).collect::<Vec<_>>())
     }
