@@ -1,5 +1,7 @@
 //! HTTP by reqwest: one client per destination, and rules that no destination can loosen.
 
+mod connect;
+
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
@@ -23,7 +25,7 @@ use super::token::{Identity, Purse};
 use super::{Courier, cortex};
 use crate::cloud::{Audience, is_loopback};
 use crate::format::standard_webhooks;
-use crate::parcel::{Auth, ClientCredentials, Failure, HttpParcel, Parcel, Reply};
+use crate::parcel::{Auth, ClientCredentials, Failure, Gzip, HttpParcel, Parcel, Reply};
 use crate::settings::Secret;
 use crate::transport::HttpOptions;
 
@@ -31,7 +33,7 @@ use crate::transport::HttpOptions;
 const CONNECT: Duration = Duration::from_secs(5);
 /// Most of a response body that is read; what follows is nothing a verdict needs.
 const RESPONSE_BYTES: usize = 1024 * 1024;
-/// Bodies up to this size travel faster as they are.
+/// [`Gzip::Large`] begins above so many bytes.
 const GZIP_ABOVE: usize = 1024;
 
 /// Sends HTTP parcels: over TLS except to this machine, to the address given (no redirects, no proxy), once (no hidden retries).
@@ -88,6 +90,10 @@ impl HttpCourier {
         if !allowed(&parcel.url) {
             let detail = "refused to send: the address is neither https nor on this machine".to_owned();
             return Err(Broken(Failure::Trust, detail));
+        }
+        if parcel.method == Method::CONNECT {
+            let limit = deadline.min(Instant::now() + CONNECT);
+            return connect::connect(&parcel.url, &self.tls, limit).await.map(|()| Reply::Sent);
         }
         let client = self.client().await.map_err(|detail| Broken(Failure::Trust, detail))?;
         let Some(auth) = &by_token(&parcel.auth) else { return self.once(client, parcel, None, deadline).await };
@@ -224,7 +230,12 @@ fn request(
 #[must_use]
 pub fn is_compressed(parcel: &HttpParcel) -> bool {
     let signed = matches!(parcel.auth, Auth::StandardWebhooks { .. });
-    parcel.gzip && !signed && parcel.body.len() > GZIP_ABOVE
+    let wanted = match parcel.gzip {
+        Gzip::Never => false,
+        Gzip::Large => parcel.body.len() > GZIP_ABOVE,
+        Gzip::Always => true,
+    };
+    wanted && !signed
 }
 
 fn gzip(body: &[u8]) -> Bytes {
