@@ -7,6 +7,7 @@ mod inspark;
 mod logrhythm;
 mod logzio;
 mod lookout;
+mod paloalto_cortex;
 mod qradar;
 mod splunk;
 mod sumologic;
@@ -18,6 +19,7 @@ pub const CATALOG: &[Kind] = &[
     splunk::KIND,
     qradar::KIND,
     arcsight::KIND,
+    paloalto_cortex::KIND,
     sumologic::KIND,
     syslog::KIND,
     logrhythm::KIND,

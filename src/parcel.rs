@@ -34,8 +34,8 @@ pub struct HttpParcel {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The body, uncompressed.
     pub body: Bytes,
-    /// Whether the courier may send the body with `Content-Encoding: gzip` (it does above 1 KiB).
-    pub gzip: bool,
+    /// Whether the courier sends the body with `Content-Encoding: gzip`.
+    pub gzip: Gzip,
     /// How the request proves who sends it.
     pub auth: Auth,
     /// How long to wait before sending: for a step of a conversation that polls.
@@ -58,8 +58,9 @@ impl HttpParcel {
         Self::bare(Method::GET, url)
     }
 
-    /// Nothing but a connection to the URL's host, over TLS where the URL says so: the probe of a receiver that keeps whatever it is sent.
-    /// Its reply, when all is well, is [`Reply::Sent`].
+    /// Only the connection to the URL's host, TLS included: nothing is sent over it, and the reply to a connection that stands is
+    /// [`Reply::Sent`]. For probes of receivers that take every request for a delivery, or for a breach. It is told by the method,
+    /// which no destination has another use for: `CONNECT` is for proxies (RFC 9110 section 9.3.6), and the courier uses none.
     #[must_use]
     pub fn connect(url: Url) -> Self {
         Self::bare(Method::CONNECT, url)
@@ -73,12 +74,23 @@ impl HttpParcel {
             url,
             headers: Vec::new(),
             body: Bytes::new(),
-            gzip: false,
+            gzip: Gzip::Never,
             auth: Auth::None,
             delay: None,
             memo: Value::Null,
         }
     }
+}
+
+/// When a body is sent with `Content-Encoding: gzip`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gzip {
+    /// Never.
+    Never,
+    /// Above 1 KiB: smaller bodies travel faster as they are.
+    Large,
+    /// Whatever its size: for receivers that are set up to take nothing else.
+    Always,
 }
 
 impl fmt::Debug for HttpParcel {
@@ -185,8 +197,7 @@ pub enum Reply {
         /// Body.
         body: Bytes,
     },
-    /// Syslog messages were written, and the peer closed or stayed silent without complaint; or, where that was all that was asked, it was
-    /// connected to.
+    /// Syslog messages were written, and the peer closed or stayed silent without complaint; or a connection was all that was asked for.
     Sent,
     /// No usable answer.
     Failed {

@@ -25,7 +25,7 @@ use super::{Courier, cortex};
 use crate::batch::Frames;
 use crate::cloud::{Audience, is_loopback};
 use crate::format::standard_webhooks;
-use crate::parcel::{Auth, ClientCredentials, Failure, HttpParcel, Parcel, Reply, SyslogParcel};
+use crate::parcel::{Auth, ClientCredentials, Failure, Gzip, HttpParcel, Parcel, Reply, SyslogParcel};
 use crate::settings::Secret;
 use crate::transport::{Framing, HttpOptions, SyslogOptions, SyslogScheme, TlsOptions};
 
@@ -33,7 +33,7 @@ use crate::transport::{Framing, HttpOptions, SyslogOptions, SyslogScheme, TlsOpt
 const CONNECT: Duration = Duration::from_secs(5);
 /// Most of a response body that is read; what follows is nothing a verdict needs.
 const RESPONSE_BYTES: usize = 1024 * 1024;
-/// Bodies up to this size travel faster as they are.
+/// [`Gzip::Large`] begins above so many bytes.
 const GZIP_ABOVE: usize = 1024;
 
 /// Sends HTTP parcels: over TLS except to this machine, to the address given (no redirects, no proxy), once (no hidden retries).
@@ -261,7 +261,12 @@ fn request(
 #[must_use]
 pub fn is_compressed(parcel: &HttpParcel) -> bool {
     let signed = matches!(parcel.auth, Auth::StandardWebhooks { .. });
-    parcel.gzip && !signed && parcel.body.len() > GZIP_ABOVE
+    let wanted = match parcel.gzip {
+        Gzip::Never => false,
+        Gzip::Large => parcel.body.len() > GZIP_ABOVE,
+        Gzip::Always => true,
+    };
+    wanted && !signed
 }
 
 fn gzip(body: &[u8]) -> Bytes {

@@ -70,6 +70,12 @@ pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
         "arcsight" => {
             &[&[], &[("CEF_VERSION", "1"), ("HEADER", "rfc5424")], &[("HEADER", "none"), ("MAX_MESSAGE_BYTES", "1024")]]
         }
+        "paloalto_cortex" => &[
+            &[],
+            &[("GZIP", "true"), ("AUTH_ID", "7")],
+            &[("MODE", "parsed_alerts"), ("API_KEY", "k"), ("KEY_ID", "1")],
+            &[("MODE", "parsed_alerts"), ("API_KEY", "k"), ("KEY_ID", "2"), ("KEY_TYPE", "advanced")],
+        ],
         _ => &[&[]],
     };
     options.iter().map(|more| open(kind, more)).collect()

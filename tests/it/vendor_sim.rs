@@ -33,6 +33,7 @@ mod inspark;
 mod logrhythm;
 mod logzio;
 mod lookout;
+mod paloalto_cortex;
 mod splunk;
 mod sumologic;
 mod webhook;
@@ -40,8 +41,16 @@ mod webhook_entra;
 mod whole;
 
 /// Every destination that speaks HTTP.
-const PEERS: &[&Peer] =
-    &[&splunk::PEER, &sumologic::PEER, &logrhythm::PEER, &logzio::PEER, &lookout::PEER, &inspark::PEER, &webhook::PEER];
+const PEERS: &[&Peer] = &[
+    &splunk::PEER,
+    &paloalto_cortex::PEER,
+    &sumologic::PEER,
+    &logrhythm::PEER,
+    &logzio::PEER,
+    &lookout::PEER,
+    &inspark::PEER,
+    &webhook::PEER,
+];
 
 /// Fast enough for a test, patient enough for two misfortunes in a row.
 const POLICY: RetryPolicy =

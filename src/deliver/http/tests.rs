@@ -96,7 +96,12 @@ async fn a_request_goes_out_as_packed_and_its_reply_comes_back_whole() {
 async fn only_large_bodies_are_compressed_and_only_where_allowed() {
     let (url, mut requests) = server(ok("", b"")).await;
     let large = "alert ".repeat(1000);
-    for (body, gzip, compressed) in [(&*large, true, true), (&*large, false, false), ("small", true, false)] {
+    for (body, gzip, compressed) in [
+        (&*large, Gzip::Large, true),
+        (&*large, Gzip::Never, false),
+        ("small", Gzip::Large, false),
+        ("small", Gzip::Always, true),
+    ] {
         send(&courier(LONG, false), HttpParcel { gzip, ..post(&url, body.to_owned()) }).await;
         let (head, bytes) = requests.recv().await.unwrap();
         assert_eq!(head.contains("content-encoding: gzip"), compressed, "{head}");
@@ -253,12 +258,35 @@ async fn only_a_trusted_server_gets_the_request() {
     };
     let reply = send(&trusting(Some(issuer.clone())), post(&url, "{}")).await;
     assert!(matches!(reply, Reply::Http { .. }), "{reply:?}");
+    let reply = send(&trusting(Some(issuer.clone())), HttpParcel::connect(url.clone())).await;
+    assert!(matches!(reply, Reply::Sent), "{reply:?}");
     let mut other_name = url.clone();
     other_name.set_host(Some("127.0.0.1")).unwrap();
     for (courier, url) in [(trusting(None), &url), (trusting(Some(issuer)), &other_name)] {
-        let reply = send(&courier, post(url, "{}")).await;
-        assert!(matches!(&reply, Reply::Failed { failure: Failure::Trust, .. }), "{reply:?}");
+        for parcel in [post(url, "{}"), HttpParcel::connect(url.clone())] {
+            let reply = send(&courier, parcel).await;
+            assert!(matches!(&reply, Reply::Failed { failure: Failure::Trust, .. }), "{reply:?}");
+        }
     }
+}
+
+#[tokio::test]
+async fn a_mere_connection_says_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}/in?sig=hidden", listener.local_addr().unwrap())).unwrap();
+    let heard = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap();
+        bytes
+    });
+    let reply = send(&courier(LONG, false), HttpParcel::connect(url.clone())).await;
+    assert!(matches!(reply, Reply::Sent), "{reply:?}");
+    assert_eq!(heard.await.unwrap(), b"");
+    // Nobody listens there any more.
+    let reply = send(&courier(LONG, false), HttpParcel::connect(url)).await;
+    let Reply::Failed { failure: Failure::Network, detail } = reply else { panic!("{reply:?}") };
+    assert!(detail.starts_with("cannot connect to 127.0.0.1: ") && !detail.contains("hidden"), "{detail}");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use self::line::Line;
 use super::{Destination, Kind, Rehearsal, RenderError};
 use crate::batch::{Limits, Records};
 use crate::event::Event;
-use crate::parcel::{HttpParcel, Parcel, Reply, Verdict};
+use crate::parcel::{Gzip, HttpParcel, Parcel, Reply, Verdict};
 use crate::settings::{Section, Setting, SettingsError};
 use crate::transport::{HTTP_SETTINGS, HttpOptions, Transport};
 
@@ -84,7 +84,7 @@ impl Logzio {
         url.query_pairs_mut().append_pair("token", &token(section)).append_pair("type", &log_type(section));
         let logzio = Self {
             transport: Transport::Http(HttpOptions::from_section(section)),
-            request: HttpParcel { gzip: true, ..HttpParcel::bare(Method::POST, url) },
+            request: HttpParcel { gzip: Gzip::Large, ..HttpParcel::bare(Method::POST, url) },
             line: Line { stringify: section.flag("STRINGIFY") },
         };
         section.finish(logzio)

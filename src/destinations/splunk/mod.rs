@@ -15,7 +15,7 @@ use self::envelope::Envelope;
 use super::{Destination, Kind, Rehearsal, RenderError};
 use crate::batch::{Limits, Records};
 use crate::event::Event;
-use crate::parcel::{Auth, HttpParcel, Parcel, Reply, Verdict};
+use crate::parcel::{Auth, Gzip, HttpParcel, Parcel, Reply, Verdict};
 use crate::settings::{Secret, Section, Setting, SettingsError};
 use crate::transport::{HTTP_SETTINGS, HttpOptions, Transport};
 
@@ -81,7 +81,7 @@ enum Ack {
 struct Splunk {
     transport: Transport,
     limits: Limits,
-    gzip: bool,
+    gzip: Gzip,
     ack: Ack,
     token: Secret,
     endpoint: Url,
@@ -111,7 +111,7 @@ impl Splunk {
                 bytes: section.number("MAX_BATCH_BYTES", 10_000..=838_860_800),
                 ..Limits::ANY
             },
-            gzip: section.flag("GZIP"),
+            gzip: if section.flag("GZIP") { Gzip::Large } else { Gzip::Never },
             ack,
             token: token(section),
             endpoint: below("/event"),

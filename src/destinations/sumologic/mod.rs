@@ -10,7 +10,7 @@ use crate::batch::{Limits, Records};
 use crate::event::Event;
 use crate::format::members::{self, members};
 use crate::format::shrink;
-use crate::parcel::{HttpParcel, Parcel, Reply, Verdict};
+use crate::parcel::{Gzip, HttpParcel, Parcel, Reply, Verdict};
 use crate::settings::{Section, Setting, SettingsError};
 use crate::transport::{HTTP_SETTINGS, HttpOptions, Transport};
 
@@ -72,7 +72,7 @@ struct SumoLogic {
 
 impl SumoLogic {
     fn open(section: &Section<'_>) -> Result<Self, SettingsError> {
-        let mut request = HttpParcel { gzip: true, ..HttpParcel::bare(Method::POST, address(section)) };
+        let mut request = HttpParcel { gzip: Gzip::Large, ..HttpParcel::bare(Method::POST, address(section)) };
         request.headers.push((HeaderName::from_static("x-sumo-client"), HeaderValue::from_static("defender-relay")));
         for (header, key) in [("x-sumo-category", "CATEGORY"), ("x-sumo-name", "NAME"), ("x-sumo-host", "HOST")] {
             let value = section.text(key).and_then(|value| label(section, key, &value));

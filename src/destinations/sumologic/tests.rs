@@ -45,7 +45,7 @@ fn a_body_is_the_records_untouched_one_a_line() {
     let Parcel::Http(parcel) = sumo.pack(Records::new(&buffer, &spans)) else { panic!("it speaks HTTP") };
     let [a, b] = [include_str!("../../format/examples/a.json"), include_str!("../../format/examples/b.json")];
     assert_eq!(parcel.body, format!("{}\n{}\n", a.trim_end(), b.trim_end()));
-    assert_eq!((parcel.method, parcel.url.as_str(), parcel.gzip), (Method::POST, URL, true));
+    assert_eq!((parcel.method, parcel.url.as_str(), parcel.gzip), (Method::POST, URL, Gzip::Large));
 }
 
 #[test]

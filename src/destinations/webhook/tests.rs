@@ -5,6 +5,7 @@ use super::*;
 use crate::batch::Span;
 use crate::event::decode::{Decoded, Texts, decode};
 use crate::event::{EventId, parse_time};
+use crate::parcel::Gzip;
 use crate::settings::Values;
 
 const SECRET: &str = "whsec_bWRjLWZvcndhcmRlci1kZW1vLWtleS0wMTIzNDU2Nzg=";
@@ -142,7 +143,7 @@ fn a_record_is_posted_under_its_event_id_and_uncompressed() {
     let (buffer, id) = (bytes::Bytes::from_static(b"{\"a\": 1}"), EventId::of(b"x"));
     let spans = [Span { start: 0, end: buffer.len(), id, subject: 0 }];
     let Parcel::Http(parcel) = webhook.pack(Records::new(&buffer, &spans)) else { panic!() };
-    assert_eq!((parcel.body.as_ref(), parcel.gzip), (buffer.as_ref(), false));
+    assert_eq!((parcel.body.as_ref(), parcel.gzip), (buffer.as_ref(), Gzip::Never));
     let Auth::StandardWebhooks { id: message, .. } = parcel.auth else { panic!() };
     assert_eq!(message, id.to_string());
     assert!(!message.contains('.'));
