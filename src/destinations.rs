@@ -2,6 +2,7 @@
 //!
 //! To add a destination: one folder, its `mod` line, its [`CATALOG`] line.
 
+mod anomali;
 mod arcsight;
 mod qradar;
 mod splunk;
@@ -9,7 +10,8 @@ mod syslog;
 mod webhook;
 
 /// Every kind of destination, in the order of the documentation.
-pub const CATALOG: &[Kind] = &[splunk::KIND, qradar::KIND, arcsight::KIND, syslog::KIND, webhook::KIND];
+pub const CATALOG: &[Kind] =
+    &[splunk::KIND, qradar::KIND, arcsight::KIND, syslog::KIND, anomali::KIND, webhook::KIND];
 
 use std::fmt;
 

@@ -333,7 +333,8 @@ impl<'a> Alert<'a> {
     }
 
     /// Whether the alert is about traffic that leaves the resource, so that `ip` entities are its destinations.
-    fn is_outbound(&self) -> bool {
+    #[must_use]
+    pub fn is_outbound(&self) -> bool {
         let Some(name) = self.alert_type.as_deref() else { return false };
         let name = name.to_ascii_lowercase();
         let name = name.strip_prefix("simulated_").unwrap_or(&name);
