@@ -34,7 +34,13 @@ impl Terms {
     /// Appends the form of `POST /v1/intelligence/import/`: one session that an analyst approves.
     ///
     /// A session has one indicator type for each kind of observable; of an alert with IPv4 and IPv6 addresses it is that of IPv4.
-    pub(super) fn write_import(&self, event: &Event<'_>, alert: &Alert<'_>, observables: &[Observable], out: &mut Vec<u8>) {
+    pub(super) fn write_import(
+        &self,
+        event: &Event<'_>,
+        alert: &Alert<'_>,
+        observables: &[Observable],
+        out: &mut Vec<u8>,
+    ) {
         const MAPPINGS: [(Kind, &str); 6] = [
             (Kind::Ipv4, "ip_mapping"),
             (Kind::Ipv6, "ip_mapping"),
@@ -76,7 +82,13 @@ impl Terms {
     }
 
     /// Appends the body of `PATCH /v1/intelligence/`: indicators that count at once.
-    pub(super) fn write_indicators(&self, event: &Event<'_>, alert: &Alert<'_>, observables: &[Observable], out: &mut Vec<u8>) {
+    pub(super) fn write_indicators(
+        &self,
+        event: &Event<'_>,
+        alert: &Alert<'_>,
+        observables: &[Observable],
+        out: &mut Vec<u8>,
+    ) {
         let threat = Threat::of(alert);
         let mut body = Object::open(out);
         let list = body.member("objects");

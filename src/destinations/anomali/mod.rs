@@ -61,8 +61,16 @@ const SETTINGS: &[Setting] = &[
         "private",
         "private: your organisation and TRUSTED_CIRCLES see them. public: every ThreatStream user does; needs ALLOW_PUBLIC and MODE=import.",
     ),
-    Setting::default("ALLOW_PUBLIC", "false", "Second key for CLASSIFICATION=public. true means: yes, publish to everybody."),
-    Setting::default("CONFIDENCE", "50", "How sure you are, 0 to 100. ThreatStream rates addresses, domains and URLs itself."),
+    Setting::default(
+        "ALLOW_PUBLIC",
+        "false",
+        "Second key for CLASSIFICATION=public. true means: yes, publish to everybody.",
+    ),
+    Setting::default(
+        "CONFIDENCE",
+        "50",
+        "How sure you are, 0 to 100. ThreatStream rates addresses, domains and URLs itself.",
+    ),
     Setting::default("EXPIRATION", "90d", "How long after the alert the indicators count, between 1d and 3650d."),
     Setting::optional("TLP", "Traffic light protocol of the indicators: red, amber, green or white."),
     Setting::default("TAGS", "defender-for-cloud", "Comma-separated tags."),
@@ -148,7 +156,7 @@ impl Destination for Anomali {
 
     /// One alert per request: severity, tags and threat type are a request's, not an observable's.
     fn limits(&self) -> Limits {
-        Limits { records: 1, lanes: 2, ..Limits::ANY }
+        Limits { records: 1, ..Limits::ANY }
     }
 
     /// An alert that says nothing of an attacker says nothing here, nor does any other record.
@@ -213,7 +221,9 @@ impl Destination for Anomali {
     fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.terms.public {
-            warnings.push("CLASSIFICATION is public: what analysts approve is seen by every user of ThreatStream".to_owned());
+            warnings.push(
+                "CLASSIFICATION is public: what analysts approve is seen by every user of ThreatStream".to_owned(),
+            );
         }
         if self.mode == Mode::Intelligence && self.own.is_empty() {
             warnings.push(
@@ -258,7 +268,10 @@ fn terms(section: &Section<'_>, mode: Mode) -> Terms {
     let public = section.choice("CLASSIFICATION", &[("private", false), ("public", true)]);
     let allowed = section.flag("ALLOW_PUBLIC") && mode == Mode::Import;
     if public && !allowed {
-        section.fault("CLASSIFICATION", "is public, which publishes to everybody: only with ALLOW_PUBLIC=true and MODE=import");
+        section.fault(
+            "CLASSIFICATION",
+            "is public, which publishes to everybody: only with ALLOW_PUBLIC=true and MODE=import",
+        );
     }
     let threat_type = section.text("THREAT_TYPE");
     if threat_type.as_ref().is_some_and(|text| !text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')) {
@@ -276,7 +289,9 @@ fn terms(section: &Section<'_>, mode: Mode) -> Terms {
         }),
         expiration: section.duration("EXPIRATION", DAY..=3650 * DAY),
         threat_type,
-        trusted_circles: entries(section, "TRUSTED_CIRCLES", "must be the number of a trusted circle", |id| id.parse().ok()),
+        trusted_circles: entries(section, "TRUSTED_CIRCLES", "must be the number of a trusted circle", |id| {
+            id.parse().ok()
+        }),
         itypes: Itypes::from_section(section),
     }
 }

@@ -147,7 +147,8 @@ impl Found<'_> {
         let Some((local, domain)) = address.trim().rsplit_once('@') else { return };
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&byte);
         let Some(domain) = own::domain(domain) else { return };
-        if !local.is_empty() && local.len() <= 64 && local.bytes().all(legal) && self.victim.is_foreign_domain(&domain) {
+        if !local.is_empty() && local.len() <= 64 && local.bytes().all(legal) && self.victim.is_foreign_domain(&domain)
+        {
             self.add(Kind::Email, format!("{local}@{domain}"));
         }
     }
@@ -157,7 +158,8 @@ impl Found<'_> {
 fn foreign_url(text: &str, victim: &Victim<'_>) -> Option<String> {
     const LONGEST: usize = 2_000;
     let mut url = Url::parse(text.trim()).ok()?;
-    let plain = matches!(url.scheme(), "http" | "https" | "ftp") && url.username().is_empty() && url.password().is_none();
+    let plain =
+        matches!(url.scheme(), "http" | "https" | "ftp") && url.username().is_empty() && url.password().is_none();
     let foreign = match url.host()? {
         Host::Domain(name) => own::domain(name).is_some_and(|name| victim.is_foreign_web(&name)),
         Host::Ipv4(address) => victim.is_foreign_address(IpAddr::V4(address)),

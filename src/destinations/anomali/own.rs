@@ -15,7 +15,8 @@ pub(super) struct Own {
 
 impl Own {
     pub(super) fn from_section(section: &Section<'_>) -> Self {
-        let networks = entries(section, "OWN_NETWORKS", "must be an address or a network such as 198.51.100.0/24", Network::parse);
+        let networks =
+            entries(section, "OWN_NETWORKS", "must be an address or a network such as 198.51.100.0/24", Network::parse);
         let domains = entries(section, "OWN_DOMAINS", "must be a domain name such as contoso.com", |text| {
             domain(text.trim_start_matches("*.").trim_start_matches('.'))
         });
@@ -70,7 +71,8 @@ pub(super) fn is_below(name: &str, suffix: &str) -> bool {
 pub(super) fn domain(text: &str) -> Option<String> {
     let Ok(Host::Domain(name)) = Host::parse(text.trim().trim_end_matches('.')) else { return None };
     let is_label = |label: &str| {
-        (1..=63).contains(&label.len()) && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     };
     let (_, top) = name.rsplit_once('.')?;
     (name.len() <= 253 && name.split('.').all(is_label) && top.starts_with(|c: char| c.is_ascii_alphabetic()))
@@ -136,13 +138,11 @@ const RESERVED_V4: [Network; 13] = [
 const UNICAST_V6: Network = Network::v6(0x2000, 0, 3);
 
 /// Exceptions inside [`UNICAST_V6`]: protocol assignments with Teredo, 6to4, documentation of RFC 9637.
-const RESERVED_V6: [Network; 3] =
-    [Network::v6(0x2001, 0, 23), Network::v6(0x2002, 0, 16), Network::v6(0x3fff, 0, 20)];
+const RESERVED_V6: [Network; 3] = [Network::v6(0x2001, 0, 23), Network::v6(0x2002, 0, 16), Network::v6(0x3fff, 0, 20)];
 
 /// Top labels of names that mean something on a private network only.
-const LOCAL_TOPS: [&str; 11] = [
-    "arpa", "corp", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain", "localhost", "private",
-];
+const LOCAL_TOPS: [&str; 11] =
+    ["arpa", "corp", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain", "localhost", "private"];
 
 /// Domains under which Azure and Microsoft 365 give names to their customers' resources, in all clouds, and Microsoft's own.
 ///
@@ -213,18 +213,62 @@ mod tests {
     #[test]
     fn addresses_that_are_nobodys_are_not_foreign() {
         for address in [
-            "0.1.2.3", "10.0.0.4", "100.64.0.1", "100.127.255.255", "127.0.0.1", "168.63.129.16", "169.254.169.254",
-            "172.16.0.1", "172.31.255.255", "192.0.0.8", "192.88.99.1", "192.168.1.1", "198.18.0.1", "198.19.255.255",
-            "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255", "::", "::1", "::ffff:93.184.216.34",
-            "::ffff:10.0.0.1", "64:ff9b::5db8:d822", "fe80::1", "fec0::1", "fc00::1", "fd12:3456::1", "ff02::1",
-            "2001::1", "2001:1ff::1", "2002:a00:1::1", "3fff::1", "4000::1", "100::1",
+            "0.1.2.3",
+            "10.0.0.4",
+            "100.64.0.1",
+            "100.127.255.255",
+            "127.0.0.1",
+            "168.63.129.16",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.88.99.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.19.255.255",
+            "224.0.0.1",
+            "239.255.255.250",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:93.184.216.34",
+            "::ffff:10.0.0.1",
+            "64:ff9b::5db8:d822",
+            "fe80::1",
+            "fec0::1",
+            "fc00::1",
+            "fd12:3456::1",
+            "ff02::1",
+            "2001::1",
+            "2001:1ff::1",
+            "2002:a00:1::1",
+            "3fff::1",
+            "4000::1",
+            "100::1",
         ] {
             assert!(!foreign(address), "{address}");
         }
         for address in [
-            "1.1.1.1", "9.255.255.255", "11.0.0.0", "93.184.216.34", "100.63.255.255", "100.128.0.0", "168.63.129.17",
-            "172.15.255.255", "172.32.0.0", "192.167.255.255", "198.17.255.255", "198.20.0.0", "203.0.113.9",
-            "223.255.255.255", "2001:200::1", "2001:db8::7", "2606:2800:220:1:248:1893:25c8:1946", "2a00::1",
+            "1.1.1.1",
+            "9.255.255.255",
+            "11.0.0.0",
+            "93.184.216.34",
+            "100.63.255.255",
+            "100.128.0.0",
+            "168.63.129.17",
+            "172.15.255.255",
+            "172.32.0.0",
+            "192.167.255.255",
+            "198.17.255.255",
+            "198.20.0.0",
+            "203.0.113.9",
+            "223.255.255.255",
+            "2001:200::1",
+            "2001:db8::7",
+            "2606:2800:220:1:248:1893:25c8:1946",
+            "2a00::1",
         ] {
             assert!(foreign(address), "{address}");
         }
@@ -257,8 +301,21 @@ mod tests {
             assert_eq!(domain(text).as_deref(), Some(name));
         }
         for bad in [
-            "", "localhost", "evil", "1.2.3.4", "0x7f.1", "evil..example", "evil.example/x", "a b.example", "x.123",
-            "ev\nil.example", "<null>", "%{Domain}", "a@b.example", "[::1]", "*.evil.example",
+            "",
+            "localhost",
+            "evil",
+            "1.2.3.4",
+            "0x7f.1",
+            "evil..example",
+            "evil.example/x",
+            "a b.example",
+            "x.123",
+            "ev\nil.example",
+            "<null>",
+            "%{Domain}",
+            "a@b.example",
+            "[::1]",
+            "*.evil.example",
         ] {
             assert_eq!(domain(bad), None, "{bad}");
         }
@@ -269,14 +326,33 @@ mod tests {
     fn names_of_azure_and_of_private_networks_are_not_foreign() {
         let own = Own { domains: vec!["contoso.com".into()], ..Own::default() };
         for name in [
-            "stprod.blob.core.windows.net", "shop.azurewebsites.net", "sql1.database.windows.net", "kv1.vault.azure.net",
-            "sql1.database.usgovcloudapi.net", "stprod.blob.core.chinacloudapi.cn", "web01.westeurope.cloudapp.azure.com",
-            "acme.azurecr.io", "shop.hcp.westeurope.azmk8s.io", "contoso.onmicrosoft.com", "login.microsoftonline.com",
-            "windows.net", "contoso.com", "www.contoso.com", "dc1.corp", "dc1.ad.local", "5.113.0.203.in-addr.arpa",
+            "stprod.blob.core.windows.net",
+            "shop.azurewebsites.net",
+            "sql1.database.windows.net",
+            "kv1.vault.azure.net",
+            "sql1.database.usgovcloudapi.net",
+            "stprod.blob.core.chinacloudapi.cn",
+            "web01.westeurope.cloudapp.azure.com",
+            "acme.azurecr.io",
+            "shop.hcp.westeurope.azmk8s.io",
+            "contoso.onmicrosoft.com",
+            "login.microsoftonline.com",
+            "windows.net",
+            "contoso.com",
+            "www.contoso.com",
+            "dc1.corp",
+            "dc1.ad.local",
+            "5.113.0.203.in-addr.arpa",
         ] {
             assert!(!own.is_foreign_domain(name), "{name}");
         }
-        for name in ["evil.example", "notcontoso.com", "contoso.com.evil.example", "evilwindows.net", "azurewebsites.net.evil.example"] {
+        for name in [
+            "evil.example",
+            "notcontoso.com",
+            "contoso.com.evil.example",
+            "evilwindows.net",
+            "azurewebsites.net.evil.example",
+        ] {
             assert!(own.is_foreign_domain(name), "{name}");
         }
     }

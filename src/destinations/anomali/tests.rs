@@ -71,7 +71,11 @@ fn mixed() -> Value {
 #[test]
 fn messages_are_these() {
     let own_terms = [
-        ("TAGS", "soc, mdc \"x\""), ("TLP", "amber"), ("CONFIDENCE", "80"), ("EXPIRATION", "30d"), ("TRUSTED_CIRCLES", "146, 10980"),
+        ("TAGS", "soc, mdc \"x\""),
+        ("TLP", "amber"),
+        ("CONFIDENCE", "80"),
+        ("EXPIRATION", "30d"),
+        ("TRUSTED_CIRCLES", "146, 10980"),
         ("ITYPES", "ip=mal_ip,hash=apt_md5"),
     ];
     let mixed = alert("VM_X", "Critical", &mixed());
@@ -96,7 +100,12 @@ fn the_readme_shows_real_messages() {
 
 #[test]
 fn records_that_say_nothing_of_an_attacker_are_not_taken() {
-    for record in [RECOMMENDATION, EVERY_ENTITY, GRAPH_V1, &alert("VM_X", "High", &json!([{"Type": "ip", "Address": "10.0.0.4"}]))] {
+    for record in [
+        RECOMMENDATION,
+        EVERY_ENTITY,
+        GRAPH_V1,
+        &alert("VM_X", "High", &json!([{"Type": "ip", "Address": "10.0.0.4"}])),
+    ] {
         for mode in ["import", "intelligence"] {
             assert_eq!(render(&[("MODE", mode)], record), None);
         }
@@ -143,7 +152,9 @@ fn the_alert_tells_the_indicator_type() {
             alert.to_string()
         };
         let form = import(&[], &with_intent(&entities));
-        for line in [format!("threat_type={threat}\n"), format!("ip_mapping={ip}\n"), format!("domain_mapping={domain}\n")] {
+        for line in
+            [format!("threat_type={threat}\n"), format!("ip_mapping={ip}\n"), format!("domain_mapping={domain}\n")]
+        {
             assert!(form.contains(&line), "{alert_type} {intent}: {line} in {form}");
         }
         let form = import(&[], &with_intent(&entities_v6));
@@ -156,7 +167,12 @@ fn the_alert_tells_the_indicator_type() {
 fn severities_have_threatstreams_words() {
     let entities = json!([{"Type": "ip", "Address": "93.184.216.34"}]);
     for (severity, word) in [
-        ("Critical", "very-high"), ("High", "high"), ("Medium", "medium"), ("Low", "low"), ("Informational", "low"), ("odd", "low"),
+        ("Critical", "very-high"),
+        ("High", "high"),
+        ("Medium", "medium"),
+        ("Low", "low"),
+        ("Informational", "low"),
+        ("odd", "low"),
     ] {
         assert!(import(&[], &alert("VM_X", severity, &entities)).contains(&format!("severity={word}\n")), "{severity}");
     }
@@ -179,9 +195,19 @@ fn any_base_leads_to_the_api() {
 #[test]
 fn faults_are_named_all_at_once_and_without_values() {
     let faulty = [
-        ("URL", "https://ts.example/api/v1?api_key=hunter2"), ("USER", "a:hunter2"), ("API_KEY", "apikey hunter2"), ("MODE", "now"),
-        ("CLASSIFICATION", "secret"), ("CONFIDENCE", "101"), ("EXPIRATION", "1h"), ("TLP", "mauve"), ("THREAT_TYPE", "Mal ware"),
-        ("TRUSTED_CIRCLES", "hunter2"), ("ITYPES", "ip:hunter2"), ("OWN_DOMAINS", "hunter2"), ("OWN_NETWORKS", "hunter2/99"),
+        ("URL", "https://ts.example/api/v1?api_key=hunter2"),
+        ("USER", "a:hunter2"),
+        ("API_KEY", "apikey hunter2"),
+        ("MODE", "now"),
+        ("CLASSIFICATION", "secret"),
+        ("CONFIDENCE", "101"),
+        ("EXPIRATION", "1h"),
+        ("TLP", "mauve"),
+        ("THREAT_TYPE", "Mal ware"),
+        ("TRUSTED_CIRCLES", "hunter2"),
+        ("ITYPES", "ip:hunter2"),
+        ("OWN_DOMAINS", "hunter2"),
+        ("OWN_NETWORKS", "hunter2/99"),
     ];
     let error = open(&faulty).unwrap_err();
     let text = error.to_string();

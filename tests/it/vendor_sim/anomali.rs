@@ -60,7 +60,10 @@ async fn publishes_the_attacker_privately_and_nothing_else() {
     assert_eq!(send(&outlet, &imported.rendered, 10).await, [Fate::Delivered]);
     let received = simulator.list("received?vendor=anomali").await;
     let [item] = received.as_slice() else { panic!("{received:?}") };
-    assert_eq!((&item["kind"], &item["record"]["values"]), (&json!("import"), &json!(["93.184.216.34", "c2.evil.example"])));
+    assert_eq!(
+        (&item["kind"], &item["record"]["values"]),
+        (&json!("import"), &json!(["93.184.216.34", "c2.evil.example"]))
+    );
     for (field, value) in [
         ("classification", "private"),
         ("confidence", "50"),

@@ -24,11 +24,13 @@ fn published(alert: &Value) -> Vec<String> {
 
 /// A flat alert about a virtual machine with these entities.
 fn alert(entities: Value) -> Value {
-    json!({
+    let mut alert = json!({
         "SystemAlertId": "a", "AlertType": "VM_SuspiciousActivity", "AlertDisplayName": "n", "Status": "New",
         "AzureResourceId": "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/web01",
-        "CompromisedEntity": "web01", "Entities": entities,
-    })
+        "CompromisedEntity": "web01",
+    });
+    alert["Entities"] = entities;
+    alert
 }
 
 fn typed(alert_type: &str, entities: Value) -> Value {
@@ -74,9 +76,27 @@ fn every_entity_counts_once_and_in_order() {
 #[test]
 fn reserved_addresses_and_the_platforms_own_are_never_published() {
     for address in [
-        "10.0.0.4", "172.16.3.9", "192.168.1.1", "100.64.1.1", "127.0.0.1", "169.254.169.254", "168.63.129.16", "0.0.0.0",
-        "224.0.0.1", "255.255.255.255", "::1", "fe80::1", "fd00::1", "ff02::1", "::ffff:93.184.216.34", "::ffff:10.0.0.1",
-        "00.00.00.00", "<null>", "", "93.184.216.34, 93.184.216.35", "fe80::1%eth0",
+        "10.0.0.4",
+        "172.16.3.9",
+        "192.168.1.1",
+        "100.64.1.1",
+        "127.0.0.1",
+        "169.254.169.254",
+        "168.63.129.16",
+        "0.0.0.0",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::1",
+        "fe80::1",
+        "fd00::1",
+        "ff02::1",
+        "::ffff:93.184.216.34",
+        "::ffff:10.0.0.1",
+        "00.00.00.00",
+        "<null>",
+        "",
+        "93.184.216.34, 93.184.216.35",
+        "fe80::1%eth0",
     ] {
         let url = json!({"Type": "url", "Url": format!("http://{address}/x")});
         assert!(published(&alert(json!([ip(address), url]))).is_empty(), "{address}");
@@ -118,6 +138,11 @@ fn the_attacked_end_of_a_connection_is_ours_and_the_other_is_not() {
         let outbound = typed("Network_CommunicationWithC2", connection(destination, source));
         assert_eq!(published(&outbound), [ATTACKER]);
     }
+    // What a private address talks to is outside, whatever the type is called.
+    let leaving = typed("VM_X", connection(json!("10.0.0.4"), json!(ATTACKER)));
+    assert_eq!(published(&leaving), [ATTACKER, OTHER]);
+    let arriving = typed("VM_X", connection(json!(ATTACKER), json!("10.0.0.4")));
+    assert_eq!(published(&arriving), [ATTACKER, OTHER]);
     // An end that no entity of the list repeats.
     let only = json!([{"Type": "network-connection", "SourceAddress": {"Address": ATTACKER}, "DestinationAddress": {"Address": OTHER}}]);
     assert_eq!(published(&alert(only)), [ATTACKER]);
@@ -135,7 +160,8 @@ fn properties_tell_whose_an_address_is() {
         ("Source IP Address", "Network_CommunicationWithC2"),
         ("Private IP", "VM_X"),
     ] {
-        let told = with_properties(alert_type, json!({ name: format!("{OTHER}:80, x") }), json!([ip(ATTACKER), ip(OTHER)]));
+        let told =
+            with_properties(alert_type, json!({ name: format!("{OTHER}:80, x") }), json!([ip(ATTACKER), ip(OTHER)]));
         assert_eq!(published(&told), [ATTACKER], "{name}");
     }
     for (name, alert_type) in [
@@ -177,13 +203,35 @@ fn the_compromised_entity_and_its_names_are_ours() {
 #[test]
 fn names_of_azure_and_what_is_no_public_name_are_never_published() {
     for name in [
-        "stprod.blob.core.windows.net", "shop.azurewebsites.net", "sql1.database.windows.net", "kv1.vault.azure.net",
-        "x.westeurope.cloudapp.azure.com", "login.microsoftonline.com", "contoso.onmicrosoft.com", "dc1.ad.local", "printer",
-        "4.3.2.1.in-addr.arpa", "93.184.216.34", "evil example.com", "ev\nil.example", "", "%{Domain}", "-", "http://evil.example",
+        "stprod.blob.core.windows.net",
+        "shop.azurewebsites.net",
+        "sql1.database.windows.net",
+        "kv1.vault.azure.net",
+        "x.westeurope.cloudapp.azure.com",
+        "login.microsoftonline.com",
+        "contoso.onmicrosoft.com",
+        "dc1.ad.local",
+        "printer",
+        "4.3.2.1.in-addr.arpa",
+        "93.184.216.34",
+        "evil example.com",
+        "ev\nil.example",
+        "",
+        "%{Domain}",
+        "-",
+        "http://evil.example",
     ] {
         assert!(published(&alert(json!([{"Type": "dns", "DomainName": name}]))).is_empty(), "{name}");
     }
-    for host in ["stprod.blob.core.windows.net", "SHOP.AzureWebSites.net.", "localhost", "dc1.ad.local", "[::1]", "0x7f.1", "2130706433"] {
+    for host in [
+        "stprod.blob.core.windows.net",
+        "SHOP.AzureWebSites.net.",
+        "localhost",
+        "dc1.ad.local",
+        "[::1]",
+        "0x7f.1",
+        "2130706433",
+    ] {
         assert!(published(&alert(json!([{"Type": "url", "Url": format!("https://{host}/x")}]))).is_empty(), "{host}");
     }
     // A blob lies in a store of ours, whatever its address.
@@ -193,7 +241,8 @@ fn names_of_azure_and_what_is_no_public_name_are_never_published() {
 
 #[test]
 fn settings_name_more_of_our_own() {
-    let settings = [("OWN_DOMAINS", "contoso.com, *.fabrikam.example"), ("OWN_NETWORKS", "93.184.216.0/27,2001:db8:1::/48")];
+    let settings =
+        [("OWN_DOMAINS", "contoso.com, *.fabrikam.example"), ("OWN_NETWORKS", "93.184.216.0/27,2001:db8:1::/48")];
     let entities = json!([
         ip(ATTACKER), ip("93.184.216.31"), ip("2001:db8:1::5"), ip("2001:db8:2::5"),
         {"Type": "dns", "DomainName": "mail.contoso.com"}, {"Type": "dns", "DomainName": "fabrikam.example"},
@@ -206,12 +255,24 @@ fn settings_name_more_of_our_own() {
 #[test]
 fn web_addresses_that_could_hold_a_secret_are_never_published() {
     for url in [
-        "https://user:hunter2@evil.example/", "https://joe@evil.example/", "https://evil.example/x?sv=2022&sig=abc%3D",
-        "https://evil.example/?access_token=t", "https://evil.example/?API_KEY=k", "https://evil.example/?X-Amz-Signature=s",
-        "https://evil.example/?to=joe%40contoso.com", "https://evil.example/unsubscribe/joe@contoso.com", "https://evil.example/?user=joe",
-        "https://evil.example/?joe%40contoso.com", &format!("https://evil.example/?q={}", "x".repeat(65)),
-        &format!("https://evil.example/{}", "x".repeat(2_000)), "javascript:alert(1)", "file:///etc/passwd", "data:text/html,x", "evil.example/x",
-        "hxxps://evil.example/", "https://",
+        "https://user:hunter2@evil.example/",
+        "https://joe@evil.example/",
+        "https://evil.example/x?sv=2022&sig=abc%3D",
+        "https://evil.example/?access_token=t",
+        "https://evil.example/?API_KEY=k",
+        "https://evil.example/?X-Amz-Signature=s",
+        "https://evil.example/?to=joe%40contoso.com",
+        "https://evil.example/unsubscribe/joe@contoso.com",
+        "https://evil.example/?user=joe",
+        "https://evil.example/?joe%40contoso.com",
+        &format!("https://evil.example/?q={}", "x".repeat(65)),
+        &format!("https://evil.example/{}", "x".repeat(2_000)),
+        "javascript:alert(1)",
+        "file:///etc/passwd",
+        "data:text/html,x",
+        "evil.example/x",
+        "hxxps://evil.example/",
+        "https://",
     ] {
         assert!(published(&alert(json!([{"Type": "url", "Url": url}]))).is_empty(), "{url}");
     }
@@ -221,7 +282,9 @@ fn web_addresses_that_could_hold_a_secret_are_never_published() {
 
 #[test]
 fn a_resource_that_serves_the_web_publishes_no_web_addresses() {
-    let mut alert = alert(json!([ip(ATTACKER), {"Type": "url", "Url": "https://shop.example/admin"}, {"Type": "dns", "DomainName": "shop.example"}]));
+    let mut alert = alert(
+        json!([ip(ATTACKER), {"Type": "url", "Url": "https://shop.example/admin"}, {"Type": "dns", "DomainName": "shop.example"}]),
+    );
     alert["AzureResourceId"] = "/SUBSCRIPTIONS/s/RESOURCEGROUPS/rg/PROVIDERS/MICROSOFT.WEB/SITES/front".into();
     assert_eq!(published(&alert), [ATTACKER]);
     alert["AlertType"] = "AzureDNS_CurrencyMining".into();
@@ -233,8 +296,16 @@ fn senders_are_published_but_not_recipients_and_not_our_own() {
     let message = |sender: &str| json!([{"Type": "mail-message", "Sender": sender, "Recipients": ["joe@contoso.com"], "SenderIP": ATTACKER}]);
     assert_eq!(published(&alert(message(" Boss@Evil.Example "))), ["Boss@evil.example"]);
     for sender in [
-        "ceo@contoso.com", "ceo@mail.contoso.com", "joe@contoso.onmicrosoft.com", "no address", "@evil.example", "a b@evil.example",
-        "a@localhost", "a\n@evil.example", "\"a\"@evil.example", "a@93.184.216.34",
+        "ceo@contoso.com",
+        "ceo@mail.contoso.com",
+        "joe@contoso.onmicrosoft.com",
+        "no address",
+        "@evil.example",
+        "a b@evil.example",
+        "a@localhost",
+        "a\n@evil.example",
+        "\"a\"@evil.example",
+        "a@93.184.216.34",
     ] {
         assert!(published(&alert(message(sender))).is_empty(), "{sender}");
     }
@@ -281,12 +352,8 @@ fn hashes_are_published_of_malware_only() {
 
 #[test]
 fn roles_and_verdicts_of_graph_count() {
-    let evidence = |roles: &[&str], verdict: &str| {
-        json!({"@odata.type": "#microsoft.graph.security.ipEvidence", "ipAddress": ATTACKER, "roles": roles, "verdict": verdict})
-    };
-    let of_graph = |category: &str, evidence: Value| {
-        json!({"@odata.type": "#microsoft.graph.security.alert", "id": "g", "title": "t", "severity": "low", "category": category, "evidence": [evidence]})
-    };
+    let evidence = |roles: &[&str], verdict: &str| json!({"@odata.type": "#microsoft.graph.security.ipEvidence", "ipAddress": ATTACKER, "roles": roles, "verdict": verdict});
+    let of_graph = |category: &str, evidence: Value| json!({"@odata.type": "#microsoft.graph.security.alert", "id": "g", "title": "t", "severity": "low", "category": category, "evidence": [evidence]});
     for (category, roles, verdict) in [
         ("Execution", &[][..], "unknown"),
         ("Execution", &["source"], "suspicious"),
@@ -321,7 +388,9 @@ fn services_of_azure_victims_of_our_machine_and_dismissed_alerts_are_left_alone(
 
 #[test]
 fn an_unusable_list_of_entities_is_no_observable() {
-    for entities in [json!(null), json!([]), json!("nonsense"), json!([1, "x", null, [ip(ATTACKER)], {"$ref": "9"}]), json!({})] {
+    for entities in
+        [json!(null), json!([]), json!("nonsense"), json!([1, "x", null, [ip(ATTACKER)], {"$ref": "9"}]), json!({})]
+    {
         assert!(published(&alert(entities.clone())).is_empty(), "{entities}");
     }
 }

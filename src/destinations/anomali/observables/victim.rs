@@ -34,8 +34,7 @@ impl<'o> Victim<'o> {
     pub(super) fn of(alert: &Alert<'_>, pieces: &[(String, &Members)], own: &'o Own) -> Self {
         let tactics = alert.tactics();
         // Command and control, exfiltration.
-        let outbound =
-            alert.is_outbound() || tactics.iter().any(|tactic| matches!(tactic.id, "TA0011" | "TA0010"));
+        let outbound = alert.is_outbound() || tactics.iter().any(|tactic| matches!(tactic.id, "TA0011" | "TA0010"));
         let name = alert.alert_type.as_deref().unwrap_or_default().to_ascii_lowercase();
         let mut victim = Self {
             own,
@@ -86,7 +85,15 @@ impl<'o> Victim<'o> {
 
     /// The text of a connection's other end.
     pub(super) fn other_end<'v>(&self, connection: &'v Members) -> Option<&'v str> {
-        end(connection, if self.outbound { "destinationAddress" } else { "sourceAddress" })
+        let [_, other] = self.ends(connection);
+        other
+    }
+
+    /// Our end of a connection and the other one. Traffic comes in unless the alert says otherwise, or its source can only be ours.
+    fn ends<'v>(&self, connection: &'v Members) -> [Option<&'v str>; 2] {
+        let [source, destination] = ["sourceAddress", "destinationAddress"].map(|name| end(connection, name));
+        let leaves = source.and_then(parse_address).is_some_and(|source| !self.own.is_foreign_address(source));
+        if self.outbound || leaves { [source, destination] } else { [destination, source] }
     }
 
     fn read_alert(&mut self, alert: &Alert<'_>) {
@@ -127,7 +134,7 @@ impl<'o> Victim<'o> {
                 }
             }
             "network-connection" => {
-                let ours = end(members, if self.outbound { "sourceAddress" } else { "destinationAddress" });
+                let [ours, _] = self.ends(members);
                 self.learn(ours.unwrap_or_default());
             }
             // Who asked is who was attacked.
@@ -217,8 +224,7 @@ pub(super) fn is_ours(kind: &str, members: &Members) -> bool {
 
 /// Whether the attacked resource serves the web, so that the alert's web addresses are those that were asked of it.
 fn serves_web(alert: &Alert<'_>) -> bool {
-    const PROVIDERS: [&str; 5] =
-        ["microsoft.web/", "microsoft.apimanagement/", "microsoft.cdn/", "microsoft.network/", "microsoft.storage/"];
+    const PROVIDERS: [&str; 4] = ["microsoft.web/", "microsoft.apimanagement/", "microsoft.cdn/", "microsoft.network/"];
     let name = alert.resource_type().unwrap_or_default().to_ascii_lowercase();
     PROVIDERS.iter().any(|provider| name.starts_with(provider))
 }
