@@ -125,6 +125,20 @@ fn what_a_resource_of_ours_has_is_ours() {
 }
 
 #[test]
+fn a_reference_that_leads_astray_makes_no_attacker_ours() {
+    let merged = json!([
+        {"$id": "5", "Type": "ip", "Address": ATTACKER},
+        {"$id": "5", "Type": "host", "HostName": "web01"},
+        {"$id": "6", "Type": "K8s-namespace", "Cluster": {"$ref": "5"}},
+        {"$id": "7", "Type": "account", "Name": "joe", "Host": {"$ref": "5"}},
+    ]);
+    assert_eq!(published(&alert(merged)), [ATTACKER]);
+    let own =
+        json!([{"$id": "5", "Type": "ip", "Address": ATTACKER}, {"Type": "K8s-service", "ServiceIp": {"$ref": "5"}}]);
+    assert!(published(&alert(own)).is_empty());
+}
+
+#[test]
 fn the_attacked_end_of_a_connection_is_ours_and_the_other_is_not() {
     let connection = |source: Value, destination: Value| {
         json!([

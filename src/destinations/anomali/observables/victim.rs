@@ -125,7 +125,7 @@ impl<'o> Victim<'o> {
 
     fn read_piece(&mut self, kind: &str, members: &Members) {
         if is_ours(kind, members) {
-            members.values().for_each(|value| self.learn_all(value));
+            self.learn_members(members);
         }
         match kind {
             "host" => {
@@ -179,8 +179,21 @@ impl<'o> Victim<'o> {
         match value {
             Value::String(text) => self.learn(text),
             Value::Array(items) => items.iter().for_each(|item| self.learn_all(item)),
-            Value::Object(members) => members.values().for_each(|member| self.learn_all(member)),
+            Value::Object(members) => self.learn_members(members),
             _ => {}
+        }
+    }
+
+    /// In alerts that were merged from several, ids repeat and references lead astray: an `ip` entity in the place of a host or a cluster
+    /// is none of ours, and only one in the place of an address is.
+    fn learn_members(&mut self, members: &Members) {
+        for (key, value) in members {
+            let key = key.to_ascii_lowercase();
+            let strays = value.as_object().and_then(|entity| text(entity, &["type"])).is_some_and(|kind| kind == "ip")
+                && !["ip", "address", "interface"].iter().any(|word| key.contains(word));
+            if !strays {
+                self.learn_all(value);
+            }
         }
     }
 
