@@ -13,6 +13,7 @@ pub(super) enum Threat {
     C2,
     Ddos,
     Exfil,
+    Exploit,
     Phish,
     Scan,
     Tor,
@@ -23,12 +24,14 @@ pub(super) enum Threat {
 impl Threat {
     /// By the alert type, else by the tactics.
     pub(super) fn of(alert: &Alert<'_>) -> Self {
-        const NAMED: [(&str, Threat); 11] = [
+        const NAMED: [(&str, Threat); 13] = [
             ("brute", Threat::Brute),
             ("_bf_", Threat::Brute),
             ("phish", Threat::Phish),
             ("withc2", Threat::C2),
             ("ddos", Threat::Ddos),
+            ("injection", Threat::Exploit),
+            ("exploit", Threat::Exploit),
             ("toranomaly", Threat::Tor),
             ("_tor", Threat::Tor),
             ("malware", Threat::Malware),
@@ -41,8 +44,7 @@ impl Threat {
             return *threat;
         }
         // Ids of MITRE ATT&CK tactics.
-        const TACTICS: [(&str, Threat); 3] =
-            [("TA0011", Threat::C2), ("TA0010", Threat::Exfil), ("TA0043", Threat::Scan)];
+        const TACTICS: [(&str, Threat); 2] = [("TA0011", Threat::C2), ("TA0010", Threat::Exfil)];
         let tactics = alert.tactics();
         let found = TACTICS.iter().find(|(id, _)| tactics.iter().any(|tactic| tactic.id == *id));
         found.map_or(Self::Other, |(_, threat)| *threat)
@@ -55,6 +57,7 @@ impl Threat {
             Self::C2 => "c2",
             Self::Ddos => "ddos",
             Self::Exfil => "exfil",
+            Self::Exploit => "exploit",
             Self::Phish => "phish",
             Self::Scan => "scan",
             Self::Tor => "tor",
@@ -78,6 +81,10 @@ impl Threat {
             (Self::Exfil, Kind::Ipv6) => "exfil_ipv6",
             (Self::Exfil, Kind::Domain) => "exfil_domain",
             (Self::Exfil, Kind::Url) => "exfil_url",
+            (Self::Exploit, Kind::Ipv4) => "exploit_ip",
+            (Self::Exploit, Kind::Ipv6) => "exploit_ipv6",
+            (Self::Exploit, Kind::Domain) => "exploit_domain",
+            (Self::Exploit, Kind::Url) => "exploit_url",
             (Self::Phish, Kind::Ipv4) => "phish_ip",
             (Self::Phish, Kind::Ipv6) => "phish_ipv6",
             (Self::Phish, Kind::Domain) => "phish_domain",

@@ -140,7 +140,9 @@ fn the_alert_tells_the_indicator_type() {
         ("K8S_X", "Exfiltration", "exfil", "exfil_ip", "exfil_domain", "exfil_ipv6"),
         ("Storage.Blob_TorAnomaly", "InitialAccess", "tor", "tor_ip", "mal_domain", "tor_ipv6"),
         ("PortScanning", "Discovery", "scan", "scan_ip", "mal_domain", "scan_ipv6"),
-        ("VM_X", "PreAttack", "scan", "scan_ip", "mal_domain", "scan_ipv6"),
+        ("SQL.DB_PotentialSqlInjection", "PreAttack", "exploit", "exploit_ip", "exploit_domain", "exploit_ipv6"),
+        // Reconnaissance alone is no scan: logins from odd places are "PreAttack" too.
+        ("VM_X", "PreAttack", "suspicious", "suspicious_ip", "mal_domain", "actor_ipv6"),
         ("DDOS", "Impact", "ddos", "ddos_ip", "mal_domain", "ddos_ipv6"),
         ("AzureDNS_PhishingDomain", "Unknown", "phish", "phish_ip", "phish_domain", "phish_ipv6"),
         ("Storage.Blob_AM.MalwareScan", "Unknown", "malware", "suspicious_ip", "mal_domain", "actor_ipv6"),
