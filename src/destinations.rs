@@ -2,6 +2,7 @@
 //!
 //! To add a destination: one folder, its `mod` line, its [`CATALOG`] line.
 
+mod anomali;
 mod arcsight;
 mod inspark;
 mod logrhythm;
@@ -24,6 +25,7 @@ pub const CATALOG: &[Kind] = &[
     syslog::KIND,
     logrhythm::KIND,
     logzio::KIND,
+    anomali::KIND,
     lookout::KIND,
     inspark::KIND,
     webhook::KIND,

@@ -61,6 +61,27 @@ impl Entities {
     }
 }
 
+impl Entity {
+    /// This entity, then every object inside it, outermost first: its kind (empty where it names none) and its members.
+    #[must_use]
+    pub fn pieces(&self) -> Vec<(String, &Map<String, Value>)> {
+        let mut pieces = vec![(self.kind.clone(), &self.fields)];
+        self.fields.values().for_each(|member| add_pieces(member, &mut pieces));
+        pieces
+    }
+}
+
+fn add_pieces<'v>(value: &'v Value, pieces: &mut Vec<(String, &'v Map<String, Value>)>) {
+    match value {
+        Value::Object(members) => {
+            pieces.push((kind(members), members));
+            members.values().for_each(|member| add_pieces(member, pieces));
+        }
+        Value::Array(items) => items.iter().for_each(|item| add_pieces(item, pieces)),
+        _ => {}
+    }
+}
+
 /// The id that an object with `$ref` refers to.
 fn reference(value: &Value) -> Option<&str> {
     value.get("$ref")?.as_str()

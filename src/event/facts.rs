@@ -177,10 +177,15 @@ fn user<'a>(account: Entity<'_, 'a>) -> Option<Cow<'a, str>> {
     })
 }
 
-/// The IP address in a text; `0.0.0.0` and `::` are none, nor is `00.00.00.00` of the sample alerts.
+/// The IP address in a text, perhaps with a port; `0.0.0.0` and `::` are none, nor is `00.00.00.00` of the sample alerts.
+#[must_use]
+pub fn parse_address(text: &str) -> Option<IpAddr> {
+    without_port(text).parse().ok().filter(|address: &IpAddr| !address.is_unspecified())
+}
+
+/// The text of the address in a text.
 fn address(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
-    let parsed: IpAddr = without_port(&text).parse().ok()?;
-    (!parsed.is_unspecified()).then(|| match text {
+    parse_address(&text).map(|_| match text {
         Cow::Borrowed(text) => Cow::Borrowed(without_port(text)),
         Cow::Owned(text) => Cow::Owned(without_port(&text).to_owned()),
     })

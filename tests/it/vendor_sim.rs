@@ -29,6 +29,7 @@ use tokio::time::Instant;
 
 use crate::{contract, support};
 
+mod anomali;
 mod inspark;
 mod logrhythm;
 mod logzio;
@@ -47,6 +48,7 @@ const PEERS: &[&Peer] = &[
     &sumologic::PEER,
     &logrhythm::PEER,
     &logzio::PEER,
+    &anomali::PEER,
     &lookout::PEER,
     &inspark::PEER,
     &webhook::PEER,
