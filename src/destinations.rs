@@ -10,8 +10,7 @@ mod syslog;
 mod webhook;
 
 /// Every kind of destination, in the order of the documentation.
-pub const CATALOG: &[Kind] =
-    &[splunk::KIND, qradar::KIND, arcsight::KIND, powerbi::KIND, syslog::KIND, webhook::KIND];
+pub const CATALOG: &[Kind] = &[splunk::KIND, qradar::KIND, arcsight::KIND, powerbi::KIND, syslog::KIND, webhook::KIND];
 
 use std::fmt;
 

@@ -56,6 +56,11 @@ pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
         "arcsight" => {
             &[&[], &[("CEF_VERSION", "1"), ("HEADER", "rfc5424")], &[("HEADER", "none"), ("MAX_MESSAGE_BYTES", "1024")]]
         }
+        "powerbi" => &[
+            &[],
+            &[("COLUMNS", "EventId,AlertName,Shortened"), ("MAX_ROWS", "3")],
+            &[("MODE", "eventhouse"), ("CLUSTER_URL", "http://127.0.0.1:1"), ("DATABASE", "SOC")],
+        ],
         _ => &[&[]],
     };
     options.iter().map(|more| open(kind, more)).collect()

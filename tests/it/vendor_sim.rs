@@ -29,11 +29,12 @@ use tokio::time::Instant;
 
 use crate::{contract, support};
 
+mod powerbi;
 mod splunk;
 mod webhook;
 
 /// Every destination that speaks HTTP.
-const PEERS: &[&Peer] = &[&splunk::PEER, &webhook::PEER];
+const PEERS: &[&Peer] = &[&splunk::PEER, &powerbi::PEER, &webhook::PEER];
 
 /// Fast enough for a test, patient enough for two misfortunes in a row.
 const POLICY: RetryPolicy =
@@ -51,6 +52,8 @@ struct Peer {
     modes: &'static [&'static [(&'static str, &'static str)]],
     /// Bodies for `/_sim/seed` and `/_sim/options`, as (path, JSON).
     prepare: &'static [(&'static str, &'static str)],
+    /// One more body for `/_sim/seed`, where it is made of something else; null for none.
+    seed: fn() -> Value,
     /// Whether the receiver's limits leave room for this rendered record.
     fits: fn(&[u8]) -> bool,
     /// What the event is called in [`Peer::stored`]: its id, unless the other side knows it by another name.
@@ -70,6 +73,7 @@ impl Peer {
         settings: &[],
         modes: &[&[]],
         prepare: &[],
+        seed: || Value::Null,
         fits: |_| true,
         called: |event| event.id.to_string(),
         stored: |_| Vec::new(),
@@ -82,6 +86,10 @@ impl Peer {
         simulator.reset().await;
         for (path, body) in self.prepare {
             simulator.post(path, serde_json::from_str(body).unwrap()).await;
+        }
+        match (self.seed)() {
+            Value::Null => {}
+            seed => simulator.post("seed", seed).await,
         }
     }
 
@@ -320,11 +328,13 @@ impl Simulator {
         assert!(violations.is_empty(), "{violations:#?}");
     }
 
-    /// Opens a destination that takes its tokens from this simulator. Of two settings with one key the first counts.
+    /// Opens a destination that takes its tokens from this simulator. Of two settings with one key the first counts; `AZURE_CLOUD` is no
+    /// destination's.
     fn open(&self, name: &str, settings: &[(&str, &str)]) -> Outlet {
         let kind = destinations::kind(name).unwrap();
         let prefix = setting_prefix(name);
-        let values = Values::new(settings.iter().map(|(key, value)| (format!("{prefix}__{key}"), (*value).to_owned())));
+        let full = |key: &str| if key == "AZURE_CLOUD" { key.to_owned() } else { format!("{prefix}__{key}") };
+        let values = Values::new(settings.iter().map(|(key, value)| (full(key), (*value).to_owned())));
         let destination =
             (kind.open)(&Section::new(name, kind.settings.to_vec(), &values)).unwrap_or_else(|error| panic!("{error}"));
         let courier = courier::open(destination.transport(), &self.identity).unwrap();

@@ -124,7 +124,11 @@ pub(super) const COLUMNS: &[Column] = &[
         about: "`RemediationSteps`, one per line",
         cell: Cell::Text(|event| Some(of(event)?.remediation_steps().join("\n").into())),
     },
-    Column { name: "Tactics", about: "`Intent`, as a list", cell: Cell::Text(|event| Some(alert::intent_list(of(event)?))) },
+    Column {
+        name: "Tactics",
+        about: "`Intent`, as a list",
+        cell: Cell::Text(|event| Some(alert::intent_list(of(event)?))),
+    },
     Column {
         name: "Techniques",
         about: "MITRE ATT&CK techniques and sub-techniques, as a list",
@@ -168,7 +172,11 @@ pub(super) const COLUMNS: &[Column] = &[
         about: "`AlertUri`: the alert in the portal",
         cell: Cell::Text(|event| borrowed(&of(event)?.alert_uri)),
     },
-    Column { name: "ProductName", about: "`ProductName`", cell: Cell::Text(|event| borrowed(&of(event)?.product_name)) },
+    Column {
+        name: "ProductName",
+        about: "`ProductName`",
+        cell: Cell::Text(|event| borrowed(&of(event)?.product_name)),
+    },
     Column {
         name: "ProductComponentName",
         about: "`ProductComponentName`: the plan, such as `Servers`",
@@ -182,20 +190,31 @@ pub(super) const COLUMNS: &[Column] = &[
     Column {
         name: "IsIncident",
         about: "whether it is an incident: an alert made of alerts",
-        cell: Cell::Flag(|event| Some(of(event)?.is_incident || event.kind == RecordKind::Incident)),
+        cell: Cell::Flag(|event| match event.kind {
+            RecordKind::Incident => Some(true),
+            _ => Some(of(event)?.is_incident),
+        }),
     },
     Column {
         name: "IsSample",
         about: "whether it is one of Defender for Cloud's sample alerts",
         cell: Cell::Flag(|event| Some(of(event)?.is_sample())),
     },
-    Column { name: "SourceIp", about: "address of the attacker", cell: Cell::Text(|event| borrowed(&facts(event)?.source_ip)) },
+    Column {
+        name: "SourceIp",
+        about: "address of the attacker",
+        cell: Cell::Text(|event| borrowed(&facts(event)?.source_ip)),
+    },
     Column {
         name: "DestinationIp",
         about: "address that was contacted",
         cell: Cell::Text(|event| borrowed(&facts(event)?.destination_ip)),
     },
-    Column { name: "UserName", about: "first `account` entity", cell: Cell::Text(|event| borrowed(&facts(event)?.user)) },
+    Column {
+        name: "UserName",
+        about: "first `account` entity",
+        cell: Cell::Text(|event| borrowed(&facts(event)?.user)),
+    },
     Column { name: "HostName", about: "first `host` entity", cell: Cell::Text(|event| borrowed(&facts(event)?.host)) },
     Column {
         name: "ProcessName",
@@ -207,7 +226,11 @@ pub(super) const COLUMNS: &[Column] = &[
         about: "command line of that process",
         cell: Cell::Text(|event| borrowed(&facts(event)?.command_line)),
     },
-    Column { name: "FileName", about: "first `file` entity", cell: Cell::Text(|event| borrowed(&facts(event)?.file_name)) },
+    Column {
+        name: "FileName",
+        about: "first `file` entity",
+        cell: Cell::Text(|event| borrowed(&facts(event)?.file_name)),
+    },
     Column {
         name: "FileHash",
         about: "hash of that file: SHA-256 before SHA-1 before MD5",

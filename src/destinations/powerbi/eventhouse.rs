@@ -52,10 +52,7 @@ pub(super) fn requests(section: &Section<'_>, table: &Table) -> (HttpParcel, Htt
         parcel
     };
     let mut rows = HttpParcel { gzip: true, ..request(&["ingest", &database, &table.name], Bytes::new()) };
-    rows.url
-        .query_pairs_mut()
-        .append_pair("streamFormat", "MultiJSON")
-        .append_pair("mappingName", &mapping(section));
+    rows.url.query_pairs_mut().append_pair("streamFormat", "MultiJSON").append_pair("mappingName", &mapping(section));
     let mut question = Vec::new();
     let mut object = Object::open(&mut question);
     object.text("db", &database);
@@ -70,8 +67,12 @@ fn cluster(section: &Section<'_>, audience: &Audience) -> Url {
     }
     let url = section.url("CLUSTER_URL");
     if url.host_str().is_some_and(|host| host.starts_with("ingest-")) {
-        section.fault("CLUSTER_URL", "must be the query URI, without `ingest-`: rows are streamed to the engine itself");
-    } else if !audience.hosts.admit(&url) || url.path() != "/" && !crate::cloud::is_loopback(&url) || url.query().is_some() {
+        section
+            .fault("CLUSTER_URL", "must be the query URI, without `ingest-`: rows are streamed to the engine itself");
+    } else if !audience.hosts.admit(&url)
+        || url.path() != "/" && !crate::cloud::is_loopback(&url)
+        || url.query().is_some()
+    {
         let problem = format!(
             "must be https://{} with AZURE_CLOUD={}, without path and query: its tokens go nowhere else",
             audience.hosts,
@@ -97,7 +98,8 @@ pub(super) fn definition(table: &Table, mapping: &str) -> String {
     let list = |line: fn(&Column) -> String| table.columns.iter().map(|column| line(column)).collect::<Vec<_>>();
     let columns = list(|Column { name, cell, .. }| format!("    ['{name}']: {}", cell.kusto_type())).join(",\n");
     let meanings = list(|Column { name, about, .. }| format!("    ['{name}']: \"{about}\"")).join(",\n");
-    let paths = list(|Column { name, .. }| format!(r#"'  {{"column": "{name}", "Properties": {{"Path": "$.{name}"}}}}"#));
+    let paths =
+        list(|Column { name, .. }| format!(r#"'  {{"column": "{name}", "Properties": {{"Path": "$.{name}"}}}}"#));
     let paths = paths.join(",'\n");
     format!(
         "\
@@ -128,7 +130,9 @@ pub(super) fn judge(reply: &Reply, records: usize) -> Verdict {
     let told = [refusal.member("code"), refusal.member("@type")];
     let names = |part: &str| told.iter().any(|told| told.contains(part));
     match status.as_u16() {
-        200 if records == 0 && is_empty(body) => refusal.mend("there is no such table; run the commands of eventhouse.kql"),
+        200 if records == 0 && is_empty(body) => {
+            refusal.mend("there is no such table; run the commands of eventhouse.kql")
+        }
         401 => refusal.mend("the token is not accepted; check AZURE_CLOUD, CLUSTER_URL and the app's identity"),
         403 => refusal.mend("the app's identity may not; it needs the role ingestor, and monitor for the probe"),
         404 => refusal.mend("there is no such cluster, database or table; check CLUSTER_URL, DATABASE and TABLE"),

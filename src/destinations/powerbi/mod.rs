@@ -213,8 +213,8 @@ struct Refusal {
 
 impl Refusal {
     fn of(status: StatusCode, body: &[u8]) -> Self {
-        let error = serde_json::from_slice::<Value>(body).map(|mut body| body["error"].take()).unwrap_or_default();
-        Self { status, error }
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        Self { status, error: body["error"].clone() }
     }
 
     fn member(&self, name: &str) -> &str {

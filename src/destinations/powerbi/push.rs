@@ -199,7 +199,10 @@ fn home(cloud: Cloud) -> Url {
 fn guid(section: &Section<'_>, key: &str) -> String {
     let text = required(section, "push", key).to_ascii_lowercase();
     if !text.is_empty() && !is_guid(&text) {
-        section.fault(key, "must be an id such as 3d9b93c6-7b6d-4801-a491-1738910904fd; the portal's address bar shows it");
+        section.fault(
+            key,
+            "must be an id such as 3d9b93c6-7b6d-4801-a491-1738910904fd; the portal's address bar shows it",
+        );
     }
     text
 }
@@ -208,4 +211,3 @@ fn is_guid(text: &str) -> bool {
     let lengths = text.split('-').map(str::len);
     lengths.eq([8, 4, 4, 4, 12]) && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
-

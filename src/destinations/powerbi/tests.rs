@@ -70,16 +70,16 @@ fn rows(power_bi: &PowerBi, bodies: &[&str]) -> Vec<Value> {
     let body = packed(power_bi, bodies).body;
     match power_bi.mode {
         Mode::Push => serde_json::from_slice::<Value>(&body).unwrap()["rows"].as_array().unwrap().clone(),
-        Mode::Eventhouse => {
-            serde_json::Deserializer::from_slice(&body).into_iter().collect::<Result<_, _>>().unwrap()
-        }
+        Mode::Eventhouse => serde_json::Deserializer::from_slice(&body).into_iter().collect::<Result<_, _>>().unwrap(),
     }
 }
 
 #[test]
 fn rows_are_these() {
     let push = open(&[&PUSH]).unwrap();
-    for (name, body) in [("brute_force", BRUTE_FORCE), ("every_entity", EVERY_ENTITY), ("recommendation", RECOMMENDATION)] {
+    for (name, body) in
+        [("brute_force", BRUTE_FORCE), ("every_entity", EVERY_ENTITY), ("recommendation", RECOMMENDATION)]
+    {
         let row = &rows(&push, &[body])[0];
         insta::assert_snapshot!(name, serde_json::to_string_pretty(row).unwrap());
     }
@@ -199,7 +199,10 @@ fn rows_have_the_columns_of_the_definition_and_no_others() {
 fn the_files_are_the_definitions() {
     assert_eq!(with(&[], define).unwrap(), include_str!("dataset.json"));
     assert_eq!(with(&[("MODE", "eventhouse")], define).unwrap(), include_str!("eventhouse.kql"));
-    assert!(COLUMNS.iter().all(|column| !column.about.contains(['"', '\\', '\n', '|'])), "quoted in KQL and in a table");
+    assert!(
+        COLUMNS.iter().all(|column| !column.about.contains(['"', '\\', '\n', '|'])),
+        "quoted in KQL and in a table"
+    );
 }
 
 #[test]
@@ -221,7 +224,8 @@ fn the_page_shows_the_columns_and_a_real_request() {
 #[test]
 fn long_texts_are_shortened_and_named() {
     let long = "🦀".repeat(3_000);
-    let alert = serde_json::json!({"SystemAlertId": "A", "AlertType": "T", "AlertDisplayName": long, "Description": long});
+    let alert =
+        serde_json::json!({"SystemAlertId": "A", "AlertType": "T", "AlertDisplayName": long, "Description": long});
     for settings in [&PUSH[..], &EVENTHOUSE] {
         let row = rows(&open(&[settings]).unwrap(), &[&alert.to_string()]).remove(0);
         assert_eq!(row["Shortened"], "AlertName, Description");
@@ -263,12 +267,19 @@ fn requests_keep_to_the_limits_of_the_service() {
 fn columns_without_a_key_are_warned_about() {
     assert!(open(&[&PUSH]).unwrap().warnings().is_empty());
     let warnings = open(&[&PUSH, &[("COLUMNS", "AlertName,EventId")]]).unwrap().warnings();
-    assert!(warnings.len() == 1 && warnings[0].contains("AlertKey") && !warnings[0].contains("EventId"), "{warnings:?}");
+    assert!(
+        warnings.len() == 1 && warnings[0].contains("AlertKey") && !warnings[0].contains("EventId"),
+        "{warnings:?}"
+    );
 }
 
 fn reply(status: u16, body: &str) -> Reply {
     let headers = HeaderMap::from_iter([(http::header::RETRY_AFTER, HeaderValue::from_static("7"))]);
-    Reply::Http { status: StatusCode::from_u16(status).unwrap(), headers, body: Bytes::copy_from_slice(body.as_bytes()) }
+    Reply::Http {
+        status: StatusCode::from_u16(status).unwrap(),
+        headers,
+        body: Bytes::copy_from_slice(body.as_bytes()),
+    }
 }
 
 /// The verdict in a word, and its reason.
@@ -289,7 +300,8 @@ fn judged(settings: &[(&str, &str)], status: u16, body: &str, records: usize) ->
 
 #[test]
 fn what_power_bi_answers_means() {
-    let column = r#"{"error":{"code":"ItemNotFound","message":"Column '<pi>UserName</pi>' was not found in specified table"}}"#;
+    let column =
+        r#"{"error":{"code":"ItemNotFound","message":"Column '<pi>UserName</pi>' was not found in specified table"}}"#;
     let value = r#"{"error":{"code":"BadRequest","message":"secret\u0007 value"}}"#;
     for (status, body, records, verdict, told) in [
         (200, "", 3, "accepted", ""),
