@@ -43,13 +43,18 @@ fn renders_everywhere(name: &str, body: &str) {
     with_event(body, |event| {
         for instance in CATALOG.iter().flat_map(variants) {
             let destination = &*instance.outlet.destination;
+            if !destination.takes(event) {
+                continue;
+            }
             let record = render(destination, event);
             let context = format!("{} of {name}: {} bytes of {}", instance.kind.name, record.len(), body.len());
             match destination.transport() {
                 Transport::Syslog(_) => assert!(record.len() <= 8000, "{context}"),
                 Transport::Http(_) => {
                     // Raw values: serde would refuse what JSON's grammar allows, lone surrogates.
-                    let one: Result<&RawValue, _> = serde_json::from_slice(&record);
+                    // What separates a record from the next one comes at its end.
+                    let record = record.strip_suffix(b",").unwrap_or(&record);
+                    let one: Result<&RawValue, _> = serde_json::from_slice(record);
                     assert!(one.is_ok(), "{context}: {one:?}");
                     assert!(record.len() <= 100_000 + 12 * body.len(), "{context}");
                 }

@@ -52,8 +52,6 @@ struct Peer {
     modes: &'static [&'static [(&'static str, &'static str)]],
     /// Bodies for `/_sim/seed` and `/_sim/options`, as (path, JSON).
     prepare: &'static [(&'static str, &'static str)],
-    /// One more body for `/_sim/seed`, where it is made of something else; null for none.
-    seed: fn() -> Value,
     /// Whether the receiver's limits leave room for this rendered record.
     fits: fn(&[u8]) -> bool,
     /// What the event is called in [`Peer::stored`]: its id, unless the other side knows it by another name.
@@ -73,7 +71,6 @@ impl Peer {
         settings: &[],
         modes: &[&[]],
         prepare: &[],
-        seed: || Value::Null,
         fits: |_| true,
         called: |event| event.id.to_string(),
         stored: |_| Vec::new(),
@@ -86,10 +83,6 @@ impl Peer {
         simulator.reset().await;
         for (path, body) in self.prepare {
             simulator.post(path, serde_json::from_str(body).unwrap()).await;
-        }
-        match (self.seed)() {
-            Value::Null => {}
-            seed => simulator.post("seed", seed).await,
         }
     }
 

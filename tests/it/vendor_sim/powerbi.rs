@@ -18,32 +18,40 @@ use crate::contract;
 
 const WORKSPACE: &str = "88888888-8888-4888-8888-888888888888";
 const DATASET: &str = "99999999-9999-4999-8999-999999999999";
+/// What `create` makes.
+const DEFINITION: &str = include_str!("../../../src/destinations/powerbi/dataset.json");
+/// The same in the simulator's shape.
+const SEED: &str = include_str!("powerbi.json");
 
 pub(super) const PEER: Peer = Peer {
     kind: "powerbi",
     vendor: "powerbi",
     settings: &[("API_URL", "{vendor}"), ("WORKSPACE", WORKSPACE), ("DATASET", DATASET)],
     modes: &[&[], &[("COLUMNS", "EventId, AlertKey, AlertName, Shortened")]],
-    seed: || json!({"vendor": "powerbi", "objects": [model(json!({}))]}),
+    prepare: &[("seed", SEED)],
     stored: |items| rows(items).iter().map(|row| text(&row["EventId"])).collect(),
     ..Peer::PLAIN
 };
 
 conforms!(PEER);
 
-/// The model of `dataset.json` in the simulator's shape, with what else the test wants of it.
-fn model(mut more: Value) -> Value {
-    let definition: Value =
-        serde_json::from_str(include_str!("../../../src/destinations/powerbi/dataset.json")).unwrap();
-    let columns: serde_json::Map<String, Value> = definition["tables"][0]["columns"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|column| (text(&column["name"]), column["dataType"].clone()))
-        .collect();
-    more["id"] = json!(DATASET);
-    more["tables"] = json!({"Alerts": columns});
-    more
+#[test]
+fn the_seed_is_the_model_that_create_makes() {
+    let definition: Value = serde_json::from_str(DEFINITION).unwrap();
+    let columns = definition["tables"][0]["columns"].as_array().unwrap().iter();
+    let columns: serde_json::Map<String, Value> =
+        columns.map(|column| (text(&column["name"]), column["dataType"].clone())).collect();
+    let seed: Value = serde_json::from_str(SEED).unwrap();
+    assert_eq!(seed["objects"][0]["tables"], json!({"Alerts": columns}), "put this into powerbi.json");
+}
+
+/// A simulator with the model, and with what else the test wants of it.
+async fn prepare(simulator: &Simulator, more: Value) {
+    let mut seed: Value = serde_json::from_str(SEED).unwrap();
+    for (name, value) in more.as_object().unwrap() {
+        seed["objects"][0][name] = value.clone();
+    }
+    simulator.post("seed", seed).await;
 }
 
 /// The rows among what the simulator received.
@@ -76,7 +84,7 @@ fn tiny(count: usize) -> Rendered {
 #[tokio::test]
 async fn a_delivery_of_more_rows_than_a_request_holds_is_cut() {
     let Some(simulator) = Simulator::start(&[]) else { return };
-    PEER.prepare(&simulator).await;
+    prepare(&simulator, json!({})).await;
     let outlet = open(&simulator, &[("COLUMNS", "EventId,SeverityRank")]);
     let (rendered, _) = render(&outlet, &(0..10_003).map(small).collect::<Vec<_>>());
     let fates = send(&outlet, &rendered, 60).await;
@@ -89,7 +97,7 @@ async fn a_delivery_of_more_rows_than_a_request_holds_is_cut() {
 #[tokio::test]
 async fn a_text_too_long_is_shortened_and_its_column_named() {
     let Some(simulator) = Simulator::start(&[]) else { return };
-    PEER.prepare(&simulator).await;
+    prepare(&simulator, json!({})).await;
     let alert = |length| json!({"SystemAlertId": "a", "AlertType": "T", "AlertDisplayName": "é".repeat(length)});
     let outlet = open(&simulator, &[]);
     let (rendered, _) =
@@ -108,7 +116,7 @@ async fn a_text_too_long_is_shortened_and_its_column_named() {
 #[tokio::test]
 async fn requests_beyond_the_pace_wait_in_the_store() {
     let Some(simulator) = Simulator::start(&[]) else { return };
-    PEER.prepare(&simulator).await;
+    prepare(&simulator, json!({})).await;
     let outlet = open(&simulator, &[("MAX_ROWS", "1")]);
     let (rendered, _) = render(&outlet, &(0..130).map(small).collect::<Vec<_>>());
     let fates = send(&outlet, &rendered, 15).await;
@@ -174,8 +182,7 @@ async fn a_flood_keeps_below_a_million_rows_an_hour() {
 #[tokio::test]
 async fn a_large_table_slows_it_down_and_loses_nothing() {
     let Some(simulator) = Simulator::start(&[]) else { return };
-    let large = model(json!({"fifo": false, "row_count": {"Alerts": 250_000}}));
-    simulator.post("seed", json!({"vendor": "powerbi", "objects": [large]})).await;
+    prepare(&simulator, json!({"fifo": false, "row_count": {"Alerts": 250_000}})).await;
     let (mut taken, mut parked) = (0, 0);
     for _ in 0..3 {
         let outlet = open(&simulator, &[("MAX_ROWS", "1")]);
@@ -190,7 +197,7 @@ async fn a_large_table_slows_it_down_and_loses_nothing() {
 #[tokio::test]
 async fn rights_that_are_missing_park() {
     let Some(simulator) = Simulator::start(&[]) else { return };
-    PEER.prepare(&simulator).await;
+    prepare(&simulator, json!({})).await;
     simulator.post("options", json!({"vendor": "msi", "privileged": false})).await;
     let outlet = open(&simulator, &[]);
     let (rendered, _) = render(&outlet, &five());
@@ -217,7 +224,7 @@ async fn a_model_with_other_columns_parks_until_it_is_mended() {
 #[tokio::test]
 async fn an_expired_token_is_renewed() {
     let Some(simulator) = Simulator::start(&[]) else { return };
-    PEER.prepare(&simulator).await;
+    prepare(&simulator, json!({})).await;
     let outlet = open(&simulator, &[]);
     let (rendered, _) = render(&outlet, &five());
     assert_eq!(delivered(&send(&outlet, &rendered, 10).await), 5);
@@ -230,7 +237,7 @@ async fn an_expired_token_is_renewed() {
 #[tokio::test]
 async fn azure_government_has_its_own_audience() {
     let Some(simulator) = Simulator::start(&["--cloud", "usgov"]) else { return };
-    PEER.prepare(&simulator).await;
+    prepare(&simulator, json!({})).await;
     let outlet = open(&simulator, &[("AZURE_CLOUD", "usgov")]);
     let (rendered, _) = render(&outlet, &five());
     assert_eq!(delivered(&send(&outlet, &rendered, 10).await), 5);
@@ -240,14 +247,13 @@ async fn azure_government_has_its_own_audience() {
 #[tokio::test]
 async fn probes_tell_what_is_wrong() {
     let Some(simulator) = Simulator::start(&[]) else { return };
-    PEER.prepare(&simulator).await;
+    prepare(&simulator, json!({})).await;
     for settings in [("DATASET", "99999999-9999-4999-8999-000000000000"), ("WORKSPACE", DATASET)] {
         let outlet = open(&simulator, &[settings]);
         let verdict = probe(&outlet, Instant::now() + Duration::from_secs(10)).await;
         assert!(matches!(verdict, Some(Verdict::Misconfigured { .. })), "{settings:?}: {verdict:?}");
     }
-    let streaming = model(json!({"defaultMode": "Streaming"}));
-    simulator.post("seed", json!({"vendor": "powerbi", "objects": [streaming]})).await;
+    prepare(&simulator, json!({"defaultMode": "Streaming"})).await;
     let verdict = probe(&open(&simulator, &[]), Instant::now() + Duration::from_secs(10)).await;
     let Some(Verdict::Misconfigured { reason }) = verdict else { panic!("{verdict:?}") };
     assert!(reason.contains("takes no rows"), "{reason}");
@@ -287,8 +293,7 @@ async fn create_makes_a_model_that_takes_the_rows() {
     assert_eq!(made.status.code(), Some(0), "{err}");
     let id = out.trim().strip_prefix("POWERBI__DATASET=").unwrap_or_else(|| panic!("{out}"));
     let received = simulator.list("received?vendor=powerbi").await;
-    let definition: Value =
-        serde_json::from_str(include_str!("../../../src/destinations/powerbi/dataset.json")).unwrap();
+    let definition: Value = serde_json::from_str(DEFINITION).unwrap();
     assert_eq!((received.len(), &received[0]["record"]), (1, &definition));
 
     let outlet = open(&simulator, &[("DATASET", id)]);
@@ -311,7 +316,7 @@ async fn create_makes_a_model_that_takes_the_rows() {
 async fn create_tells_why_not() {
     let Some(simulator) = Simulator::start(&[]) else { return };
     let shown = create(&simulator, &["--print"], &[]);
-    assert_eq!(printed(&shown).0, include_str!("../../../src/destinations/powerbi/dataset.json"));
+    assert_eq!(printed(&shown).0, DEFINITION);
     let shown = create(&simulator, &[], &[("POWERBI__MODE", "eventhouse")]);
     assert_eq!(printed(&shown).0, include_str!("../../../src/destinations/powerbi/eventhouse.kql"));
     for (settings, code, told) in [
