@@ -300,7 +300,7 @@ async fn dead_letters_of_a_local_run_are_replayed_from_its_folder() {
 #[tokio::test]
 async fn help_teaches_and_names_the_exit_codes() {
     let folder = tempfile::tempdir().unwrap();
-    for command in ["serve", "local", "preview", "check", "settings", "replay"] {
+    for command in ["serve", "local", "preview", "check", "create", "settings", "replay"] {
         let ended = run(folder.path(), &[command, "--help"], &[]).await;
         assert_eq!(ended.code, Some(0));
         assert!(ended.stdout.contains("Exit codes:\n"), "{command}");

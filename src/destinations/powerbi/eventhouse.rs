@@ -37,7 +37,7 @@ const SETUP: &[&str] = &[
 pub(super) fn requests(section: &Section<'_>, table: &Table) -> (HttpParcel, HttpParcel) {
     let audience = Audience::of(Service::Kusto, section.cloud());
     let cluster = cluster(section, &audience);
-    let database = required(section, "eventhouse", "DATABASE");
+    let database = required(section, "DATABASE");
     if database.chars().any(char::is_control) || matches!(database.as_str(), "." | "..") {
         section.fault("DATABASE", "must be the name of a database");
     }
@@ -62,7 +62,7 @@ pub(super) fn requests(section: &Section<'_>, table: &Table) -> (HttpParcel, Htt
 }
 
 fn cluster(section: &Section<'_>, audience: &Audience) -> Url {
-    if required(section, "eventhouse", "CLUSTER_URL").is_empty() {
+    if required(section, "CLUSTER_URL").is_empty() {
         return section.url("CLUSTER_URL");
     }
     let url = section.url("CLUSTER_URL");

@@ -196,10 +196,13 @@ fn order(section: &Section<'_>) -> Result<Option<super::Order>, SettingsError> {
     }
 }
 
-/// A setting that this mode cannot do without.
-fn required(section: &Section<'_>, mode: &str, key: &str) -> String {
+/// A setting that the mode cannot do without. Where `MODE` itself is faulty, nobody knows what is needed.
+fn required(section: &Section<'_>, key: &str) -> String {
     section.text(key).unwrap_or_else(|| {
-        section.fault(key, &format!("is required with MODE={mode}"));
+        let mode = section.string("MODE").to_ascii_lowercase();
+        if Mode::WORDS.iter().any(|(word, _)| *word == mode) {
+            section.fault(key, &format!("is required with MODE={mode}"));
+        }
         String::new()
     })
 }

@@ -197,7 +197,7 @@ fn home(cloud: Cloud) -> Url {
 }
 
 fn guid(section: &Section<'_>, key: &str) -> String {
-    let text = required(section, "push", key).to_ascii_lowercase();
+    let text = required(section, key).to_ascii_lowercase();
     if !text.is_empty() && !is_guid(&text) {
         section.fault(
             key,

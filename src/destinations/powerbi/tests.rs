@@ -114,6 +114,7 @@ fn a_request_of_each_mode() {
 fn each_mode_wants_its_own_settings_and_no_others() {
     assert_eq!(faults(&[&[]]).0, ["POWERBI__WORKSPACE", "POWERBI__DATASET"]);
     assert_eq!(faults(&[&[("MODE", "Eventhouse")]]).0, ["POWERBI__CLUSTER_URL", "POWERBI__DATABASE"]);
+    assert_eq!(faults(&[&[("MODE", "fabric")]]).0, ["POWERBI__MODE"], "who knows what else is needed");
     assert!(open(&[&PUSH]).is_ok() && open(&[&EVENTHOUSE]).is_ok());
     for (key, value) in [
         ("MODE", "stream"),

@@ -270,7 +270,7 @@ fn create(simulator: &Simulator, arguments: &[&str], settings: &[(&str, &str)]) 
         .env("POWERBI__API_URL", format!("{}/powerbi", simulator.base))
         .env("POWERBI__WORKSPACE", WORKSPACE)
         .envs(settings.iter().copied())
-        .args(["create", "powerbi"])
+        .arg("create")
         .args(arguments)
         .output()
         .unwrap()
@@ -284,7 +284,7 @@ fn printed(output: &Output) -> (String, String) {
 #[tokio::test]
 async fn create_makes_a_model_that_takes_the_rows() {
     let Some(simulator) = Simulator::start(&[]) else { return };
-    let made = create(&simulator, &[], &[]);
+    let made = create(&simulator, &["powerbi"], &[]);
     let (out, err) = printed(&made);
     if Timestamp::now() >= "2027-11-01T00:00:00Z".parse().unwrap() {
         assert!(made.status.code() == Some(1) && err.contains("2027-10-31"), "{err}");
@@ -305,20 +305,25 @@ async fn create_makes_a_model_that_takes_the_rows() {
     simulator.no_violation().await;
 
     // Once is enough.
-    let named = create(&simulator, &[], &[("POWERBI__DATASET", id)]);
+    let named = create(&simulator, &["powerbi"], &[("POWERBI__DATASET", id)]);
     assert_eq!(named.status.code(), Some(2), "{}", printed(&named).1);
     assert!(printed(&named).1.contains("--again"));
-    let again = create(&simulator, &["--again"], &[("POWERBI__DATASET", id)]);
+    let again = create(&simulator, &["powerbi", "--again"], &[("POWERBI__DATASET", id)]);
     assert!(printed(&again).0.starts_with("POWERBI__DATASET=") && !printed(&again).0.contains(id));
 }
 
 #[tokio::test]
 async fn create_tells_why_not() {
     let Some(simulator) = Simulator::start(&[]) else { return };
-    let shown = create(&simulator, &["--print"], &[]);
+    let shown = create(&simulator, &["powerbi", "--print"], &[]);
     assert_eq!(printed(&shown).0, DEFINITION);
-    let shown = create(&simulator, &[], &[("POWERBI__MODE", "eventhouse")]);
+    let shown = create(&simulator, &["powerbi"], &[("POWERBI__MODE", "eventhouse")]);
     assert_eq!(printed(&shown).0, include_str!("../../../src/destinations/powerbi/eventhouse.kql"));
+    let own = [("DESTINATIONS", "splunk, soc-bi = powerbi"), ("SOC_BI__MODE", "eventhouse"), ("SOC_BI__TABLE", "Mine")];
+    let shown = create(&simulator, &["soc-bi"], &own);
+    assert!(printed(&shown).0.contains(".create-merge table ['Mine']"), "{}", printed(&shown).1);
+    let nothing = create(&simulator, &["splunk"], &own);
+    assert!(nothing.status.success() && printed(&nothing).1.contains("nothing to create"), "{}", printed(&nothing).1);
     for (settings, code, told) in [
         (("POWERBI__WORKSPACE", "my workspace"), 2, "POWERBI__WORKSPACE"),
         (("POWERBI__TABEL", "x"), 2, "valid here"),
@@ -327,7 +332,7 @@ async fn create_tells_why_not() {
         (("POWERBI__WORKSPACE", DATASET), 1, "WORKSPACE"),
         (("IDENTITY_HEADER", "sim-wrong-header"), 1, "no token"),
     ] {
-        let refused = create(&simulator, &[], &[settings]);
+        let refused = create(&simulator, &["powerbi"], &[settings]);
         let (out, err) = printed(&refused);
         assert_eq!(refused.status.code(), Some(code), "{settings:?}: {err}");
         assert!(out.is_empty() && err.contains(told) && !err.contains("sim-wrong-header"), "{settings:?}: {err}");
