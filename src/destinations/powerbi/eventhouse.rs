@@ -62,10 +62,11 @@ pub(super) fn requests(section: &Section<'_>, table: &Table) -> (HttpParcel, Htt
 }
 
 fn cluster(section: &Section<'_>, audience: &Audience) -> Url {
-    if required(section, "CLUSTER_URL").is_empty() {
-        return section.url("CLUSTER_URL");
-    }
+    required(section, "CLUSTER_URL");
     let url = section.url("CLUSTER_URL");
+    if section.is_faulty("CLUSTER_URL") {
+        return url;
+    }
     if url.host_str().is_some_and(|host| host.starts_with("ingest-")) {
         section
             .fault("CLUSTER_URL", "must be the query URI, without `ingest-`: rows are streamed to the engine itself");

@@ -199,9 +199,8 @@ fn order(section: &Section<'_>) -> Result<Option<super::Order>, SettingsError> {
 /// A setting that the mode cannot do without. Where `MODE` itself is faulty, nobody knows what is needed.
 fn required(section: &Section<'_>, key: &str) -> String {
     section.text(key).unwrap_or_else(|| {
-        let mode = section.string("MODE").to_ascii_lowercase();
-        if Mode::WORDS.iter().any(|(word, _)| *word == mode) {
-            section.fault(key, &format!("is required with MODE={mode}"));
+        if !section.is_faulty(key) && !section.is_faulty("MODE") {
+            section.fault(key, &format!("is required with MODE={}", section.string("MODE").to_ascii_lowercase()));
         }
         String::new()
     })

@@ -156,7 +156,7 @@ impl Api {
         let audience = Audience::of(Service::PowerBi, section.cloud());
         let given = section.text("API_URL").is_some();
         let base = if given { section.url("API_URL") } else { home(section.cloud()) };
-        if given && (!audience.hosts.admit(&base) || base.query().is_some()) {
+        if given && !section.is_faulty("API_URL") && (!audience.hosts.admit(&base) || base.query().is_some()) {
             let problem = format!(
                 "must be https://{} with AZURE_CLOUD={}, without a query: its tokens go nowhere else",
                 audience.hosts,

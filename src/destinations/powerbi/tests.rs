@@ -125,6 +125,8 @@ fn each_mode_wants_its_own_settings_and_no_others() {
         ("COLUMNS", "Record"),
         ("COLUMNS", ","),
         ("MAX_ROWS", "10001"),
+        ("DATASET", "@Microsoft.KeyVault(SecretUri=https://vault.example/secrets/x)"),
+        ("API_URL", "http://api.powerbi.com"),
         ("API_URL", "https://api.powerbi.com.evil.example"),
         ("API_URL", "https://api.powerbigov.us"),
         ("API_URL", "https://api.powerbi.com/?x=y"),
@@ -133,6 +135,7 @@ fn each_mode_wants_its_own_settings_and_no_others() {
         assert_eq!(settings, [format!("POWERBI__{key}")], "{message}");
     }
     for (key, value) in [
+        ("CLUSTER_URL", "soc.westeurope.kusto.windows.net"),
         ("CLUSTER_URL", "https://ingest-trd-0123456789.z1.kusto.fabric.microsoft.com"),
         ("CLUSTER_URL", "https://soc.westeurope.kusto.windows.net.evil.example"),
         ("CLUSTER_URL", "https://soc.westeurope.kusto.windows.net/SOC"),
