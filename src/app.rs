@@ -195,7 +195,7 @@ pub fn open_destinations(values: &Values) -> Result<Vec<Instance>, SettingsError
     }
     for (number, entry) in (1..).zip(entries) {
         let fault = |problem: &str| section.fault("DESTINATIONS", &format!("entry {number}: {problem}"));
-        let (name, kind_name) = entry.split_once('=').map_or((entry, entry), |(name, kind)| (name.trim(), kind.trim()));
+        let (name, kind_name) = name_and_kind(entry);
         if !is_legal_name(name) {
             fault(
                 "no legal name; lower-case letters, digits, and single `-` and `_` between them, at most 40, beginning with a letter",
@@ -222,6 +222,40 @@ pub fn open_destinations(values: &Values) -> Result<Vec<Instance>, SettingsError
     if faults.is_empty() { Ok(instances) } else { Err(SettingsError { faults }) }
 }
 
+/// The two parts of an entry of `DESTINATIONS`.
+fn name_and_kind(entry: &str) -> (&str, &str) {
+    entry.split_once('=').map_or((entry, entry), |(name, kind)| (name.trim(), kind.trim()))
+}
+
+/// The kind of the destination of that name, and its settings, unread: by the entry in `DESTINATIONS`, else the kind of that name.
+///
+/// # Errors
+/// When there is neither; an unknown cloud; an unresolved setting of the identity.
+pub fn section_of<'v>(name: &str, values: &'v Values) -> Result<(&'static Kind, Section<'v>), SettingsError> {
+    let general = Section::new("", vec![GENERAL_SETTINGS], values);
+    general.choice("AZURE_CLOUD", Cloud::WORDS);
+    let list = values.get("DESTINATIONS").unwrap_or_default();
+    let listed = list.split(',').map(|entry| name_and_kind(entry.trim())).find(|(listed, _)| *listed == name);
+    let kind = destinations::kind(listed.map_or(name, |(_, kind)| kind));
+    let mut faults = unresolved(&Identity::SETTINGS, values);
+    faults.extend(general.finish(()).err().into_iter().flat_map(|error| error.faults));
+    if kind.is_none() {
+        let kinds: Vec<&str> = destinations::CATALOG.iter().map(|kind| kind.name).collect();
+        let problem = format!("there is no {name:?} in DESTINATIONS; kinds are {}", kinds.join(", "));
+        faults.push(Fault { setting: "DESTINATION".to_owned(), problem });
+    }
+    match kind {
+        Some(kind) if faults.is_empty() => Ok((kind, instance_section(name, kind, values))),
+        _ => Err(SettingsError { faults }),
+    }
+}
+
+fn instance_section<'v>(name: &str, kind: &'static Kind, values: &'v Values) -> Section<'v> {
+    let mut declared = kind.settings.to_vec();
+    declared.push(ROUTE_SETTINGS);
+    Section::new(name, declared, values)
+}
+
 /// A name becomes a folder in the store, a prefix of settings and a log field. Two signs in a row or one at the end would make
 /// `SOC__EU__URL` a setting of `soc` as well as of `soc--eu`.
 fn is_legal_name(name: &str) -> bool {
@@ -235,9 +269,7 @@ fn open_instance(
     values: &Values,
     identity: &Arc<Identity>,
 ) -> Result<Instance, SettingsError> {
-    let mut declared = kind.settings.to_vec();
-    declared.push(ROUTE_SETTINGS);
-    let section = Section::new(name, declared, values);
+    let section = instance_section(name, kind, values);
     let route = Route::from_section(&section);
     let mut faults = Vec::new();
     let destination = collect((kind.open)(&section), &mut faults);

@@ -1,6 +1,7 @@
 //! What the user asked for on the command line.
 
 mod check;
+mod create;
 mod preview;
 mod replay;
 pub mod settings;
@@ -46,6 +47,7 @@ enum Command {
     Local(LocalArgs),
     Preview(preview::PreviewArgs),
     Check(check::CheckArgs),
+    Create(create::CreateArgs),
     Settings(settings::SettingsArgs),
     Replay(replay::ReplayArgs),
 }
@@ -155,6 +157,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, environment: Values) 
         Some(Command::Local(args)) => run_local(args, &environment, &console).await,
         Some(Command::Preview(args)) => preview::run(&args, &environment, &console(Loudness::Normal)),
         Some(Command::Check(args)) => check::run(&args, &environment, &console(Loudness::Normal)).await,
+        Some(Command::Create(args)) => create::run(&args, &environment, &console(Loudness::Normal)).await,
         Some(Command::Settings(args)) => settings::run(&args, &console(Loudness::Normal)),
         Some(Command::Replay(args)) => replay::run(&args, &environment, &console(Loudness::Normal)).await,
     };

@@ -9,6 +9,7 @@ mod logrhythm;
 mod logzio;
 mod lookout;
 mod paloalto_cortex;
+mod powerbi;
 mod qradar;
 mod splunk;
 mod sumologic;
@@ -20,6 +21,7 @@ pub const CATALOG: &[Kind] = &[
     splunk::KIND,
     qradar::KIND,
     arcsight::KIND,
+    powerbi::KIND,
     paloalto_cortex::KIND,
     sumologic::KIND,
     syslog::KIND,
@@ -32,6 +34,8 @@ pub const CATALOG: &[Kind] = &[
 ];
 
 use std::fmt;
+
+use jiff::Timestamp;
 
 use crate::batch::{Limits, Records};
 use crate::event::Event;
@@ -54,22 +58,32 @@ pub struct Kind {
     pub open: fn(&Section<'_>) -> Result<Box<dyn Destination>, SettingsError>,
     /// How `defender-relay local` plays the other side when there are no settings.
     pub rehearsal: Rehearsal,
-    /// What `defender-relay create` makes on the other side before the first delivery. Reads the section by itself, since what it creates
-    /// may be what a required setting names.
+    /// How `defender-relay create` prepares the other side; nothing where there is nothing that the relay could make.
     pub create: Option<Create>,
 }
 
-/// Reads a section for what is to be created; every fault at once.
-pub type Create = fn(&Section<'_>) -> Result<Creation, SettingsError>;
-
-/// Something to be made on the other side, once, by request of a person.
+/// What `defender-relay create` makes on the other side before the first delivery. Both read the section by themselves: what is made
+/// may be what a required setting names.
 #[derive(Debug)]
-pub struct Creation {
+pub struct Create {
+    /// What shall be there, in the other side's own language, for a person to read or to run.
+    pub define: fn(&Section<'_>) -> Result<String, SettingsError>,
+    /// The request that makes it; nothing where a person has to run the definition.
+    pub order: fn(&Section<'_>) -> Result<Option<Order>, SettingsError>,
+}
+
+/// A request that makes something on the other side, once, because a person asks for it.
+#[derive(Debug)]
+pub struct Order {
     /// How the parcel travels.
     pub transport: Transport,
-    /// The request that makes it.
+    /// The request.
     pub parcel: HttpParcel,
-    /// What the reply means, for the person who asked: what was made and which setting to set to it, or why nothing was.
+    /// Key of the setting that shall name what is made. Where it is set already, another one is only made on demand.
+    pub names: &'static str,
+    /// From when on the other side makes no more of them, and what to use instead.
+    pub sunset: (Timestamp, &'static str),
+    /// The value of that setting that a reply tells, or why there is none.
     pub outcome: fn(&Reply) -> Result<String, String>,
 }
 

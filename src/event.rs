@@ -27,7 +27,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use alert::{Alert, AlertShape};
+pub use alert::{Alert, AlertShape, segment_after};
 pub use entities::{Entities, Entity};
 pub use facts::{Facts, parse_address};
 pub use tactics::Tactic;

@@ -31,7 +31,7 @@ const STEPS: usize = 8;
 ///
 /// HTTP requests are shown with their body as it is, but not compressed, and without the headers accept, user-agent and content-length; syslog
 /// messages with the length before them where octets are counted, and a line feed after them. Values that are made at the time of sending are
-/// shown in angle brackets; an event without a time of its own gets the present one. On a terminal, control characters are spelled out.
+/// shown in angle brackets; events count as received now. On a terminal, control characters are spelled out.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(super) struct PreviewArgs {

@@ -175,8 +175,9 @@ fn subscription_in(id: &str) -> Option<Cow<'static, str>> {
     segment_after(id, "subscriptions").map(|found| Cow::Owned(found.to_owned()))
 }
 
-/// The segment that follows the named one in a resource id.
-fn segment_after<'t>(id: &'t str, name: &str) -> Option<&'t str> {
+/// The segment that follows the named one in a resource id, without regard to case: the subscription after `subscriptions`.
+#[must_use]
+pub fn segment_after<'t>(id: &'t str, name: &str) -> Option<&'t str> {
     let mut segments = id.split('/').skip_while(|segment| !segment.eq_ignore_ascii_case(name));
     segments.nth(1).filter(|segment| !segment.is_empty())
 }

@@ -67,6 +67,12 @@ impl<'v> Section<'v> {
         }
     }
 
+    /// Whether a fault of the setting `key` was noted already: a further one may say nothing new.
+    #[must_use]
+    pub fn is_faulty(&self, key: &str) -> bool {
+        self.faults.borrow().iter().any(|fault| fault.setting.strip_prefix(&self.prefix) == Some(key))
+    }
+
     /// The value, or every fault that was noted.
     ///
     /// # Errors

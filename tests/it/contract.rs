@@ -77,6 +77,11 @@ pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
             &[("MODE", "parsed_alerts"), ("API_KEY", "k"), ("KEY_ID", "1")],
             &[("MODE", "parsed_alerts"), ("API_KEY", "k"), ("KEY_ID", "2"), ("KEY_TYPE", "advanced")],
         ],
+        "powerbi" => &[
+            &[],
+            &[("COLUMNS", "EventId,AlertName,Shortened"), ("MAX_ROWS", "3")],
+            &[("MODE", "eventhouse"), ("CLUSTER_URL", "http://127.0.0.1:1"), ("DATABASE", "SOC")],
+        ],
         _ => &[&[]],
     };
     options.iter().map(|more| open(kind, more)).collect()

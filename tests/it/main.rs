@@ -16,6 +16,7 @@ mod faults;
 mod handler;
 mod judges;
 mod kill;
+mod kusto;
 mod local;
 mod outbox;
 mod packaging;

@@ -35,6 +35,7 @@ mod logrhythm;
 mod logzio;
 mod lookout;
 mod paloalto_cortex;
+mod powerbi;
 mod splunk;
 mod sumologic;
 mod webhook;
@@ -44,6 +45,7 @@ mod whole;
 /// Every destination that speaks HTTP.
 const PEERS: &[&Peer] = &[
     &splunk::PEER,
+    &powerbi::PEER,
     &paloalto_cortex::PEER,
     &sumologic::PEER,
     &logrhythm::PEER,
@@ -355,11 +357,13 @@ impl Simulator {
         assert!(violations.is_empty(), "{violations:#?}");
     }
 
-    /// Opens a destination that takes its tokens from this simulator. Of two settings with one key the first counts.
+    /// Opens a destination that takes its tokens from this simulator. Of two settings with one key the first counts; `AZURE_CLOUD` is no
+    /// destination's.
     fn open(&self, name: &str, settings: &[(&str, &str)]) -> Outlet {
         let kind = destinations::kind(name).unwrap();
         let prefix = setting_prefix(name);
-        let values = Values::new(settings.iter().map(|(key, value)| (format!("{prefix}__{key}"), (*value).to_owned())));
+        let full = |key: &str| if key == "AZURE_CLOUD" { key.to_owned() } else { format!("{prefix}__{key}") };
+        let values = Values::new(settings.iter().map(|(key, value)| (full(key), (*value).to_owned())));
         let destination =
             (kind.open)(&Section::new(name, kind.settings.to_vec(), &values)).unwrap_or_else(|error| panic!("{error}"));
         let courier = courier::open(destination.transport(), &self.identity).unwrap();
