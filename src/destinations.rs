@@ -3,13 +3,14 @@
 //! To add a destination: one folder, its `mod` line, its [`CATALOG`] line.
 
 mod arcsight;
+mod paloalto_xsoar;
 mod qradar;
 mod splunk;
 mod syslog;
 mod webhook;
 
 /// Every kind of destination, in the order of the documentation.
-pub const CATALOG: &[Kind] = &[splunk::KIND, qradar::KIND, arcsight::KIND, syslog::KIND, webhook::KIND];
+pub const CATALOG: &[Kind] = &[splunk::KIND, qradar::KIND, arcsight::KIND, paloalto_xsoar::KIND, syslog::KIND, webhook::KIND];
 
 use std::fmt;
 
