@@ -10,7 +10,8 @@ mod syslog;
 mod webhook;
 
 /// Every kind of destination, in the order of the documentation.
-pub const CATALOG: &[Kind] = &[splunk::KIND, qradar::KIND, arcsight::KIND, paloalto_xsoar::KIND, syslog::KIND, webhook::KIND];
+pub const CATALOG: &[Kind] =
+    &[splunk::KIND, qradar::KIND, arcsight::KIND, paloalto_xsoar::KIND, syslog::KIND, webhook::KIND];
 
 use std::fmt;
 

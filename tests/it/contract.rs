@@ -56,6 +56,9 @@ pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
         "arcsight" => {
             &[&[], &[("CEF_VERSION", "1"), ("HEADER", "rfc5424")], &[("HEADER", "none"), ("MAX_MESSAGE_BYTES", "1024")]]
         }
+        "paloalto_xsoar" => {
+            &[&[], &[("VERSION", "6"), ("KEY_ID", "")], &[("KEY_TYPE", "advanced"), ("MATCH_BY", "mdcalertid")]]
+        }
         _ => &[&[]],
     };
     options.iter().map(|more| open(kind, more)).collect()

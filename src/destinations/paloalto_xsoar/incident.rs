@@ -70,7 +70,8 @@ impl Incidents {
 
     /// Appends the body of the request that creates the incident.
     pub(super) fn write(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), RenderError> {
-        let alert = event.alert.as_deref().ok_or_else(|| RenderError("only an alert becomes an incident".to_owned()))?;
+        let alert =
+            event.alert.as_deref().ok_or_else(|| RenderError("only an alert becomes an incident".to_owned()))?;
         let id = alert_id(event);
         let state_time = state_time(event, alert).to_string();
         let event_id = event.id.to_string();

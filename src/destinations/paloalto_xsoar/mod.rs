@@ -55,7 +55,10 @@ const SETTINGS: &[Setting] = &[
     ),
     Setting::default("VERSION", "8", "Version of XSOAR: 8 (also for XSIAM) or 6."),
     Setting::required("API_KEY", "API key, as it was shown when it was made.").secret(),
-    Setting::optional("KEY_ID", "Id of the API key, from the ID column of the table of keys; version 8 wants one, version 6 has none."),
+    Setting::optional(
+        "KEY_ID",
+        "Id of the API key, from the ID column of the table of keys; version 8 wants one, version 6 has none.",
+    ),
     Setting::default(
         "KEY_TYPE",
         "advanced",
@@ -70,8 +73,16 @@ const SETTINGS: &[Setting] = &[
         "Whether a new incident's playbook starts at once. It never does for an alert that is resolved already.",
     ),
     Setting::default("CLOSE", "true", "Whether a resolved or dismissed alert closes its incident."),
-    Setting::default("CLOSE_REASON", "Resolved", "Close reason for a resolved alert; one of those that your XSOAR knows."),
-    Setting::default("DISMISS_REASON", "Other", "Close reason for a dismissed alert; one of those that your XSOAR knows."),
+    Setting::default(
+        "CLOSE_REASON",
+        "Resolved",
+        "Close reason for a resolved alert; one of those that your XSOAR knows.",
+    ),
+    Setting::default(
+        "DISMISS_REASON",
+        "Other",
+        "Close reason for a dismissed alert; one of those that your XSOAR knows.",
+    ),
     Setting::optional(
         "SEVERITY_MAP",
         "Severities (0, 0.5, 1, 2, 3 or 4) other than unknown=0,informational=0.5,low=1,medium=2,high=3,critical=4.",
@@ -81,7 +92,11 @@ const SETTINGS: &[Setting] = &[
         "both",
         "Where the incident of an alert is searched: dbotMirrorId, mdcalertid (a custom field), or both, one after the other.",
     ),
-    Setting::default("LOOKBACK_DAYS", "90", "How many days back the incident of an alert is searched, between 1 and 3650."),
+    Setting::default(
+        "LOOKBACK_DAYS",
+        "90",
+        "How many days back the incident of an alert is searched, between 1 and 3650.",
+    ),
     Setting::optional(
         "CUSTOM_FIELDS_KEY",
         "How the member with the custom fields is spelled: customFields or CustomFields. Without it, as VERSION 8 and 6 have it.",
@@ -253,7 +268,10 @@ fn auth(section: &Section<'_>, version: Version) -> (Auth, Vec<(HeaderName, Head
             return (bare, Vec::new());
         }
         (Version::Eight, None) => {
-            section.fault("KEY_ID", "is required for version 8: the id of the API key, from the ID column of the table of keys");
+            section.fault(
+                "KEY_ID",
+                "is required for version 8: the id of the API key, from the ID column of the table of keys",
+            );
             String::new()
         }
         (Version::Eight, Some(id)) => id,
@@ -284,7 +302,8 @@ fn custom_fields_key(section: &Section<'_>, version: Version) -> &'static str {
 fn warnings(base: &Url, version: Version) -> Vec<String> {
     let host = base.host_str().unwrap_or_default();
     let is_api = version == Version::Six || host.starts_with("api-") || is_loopback(base);
-    let warning = "the host of URL does not begin with api-; that of the API of version 8 does, unlike that of the console";
+    let warning =
+        "the host of URL does not begin with api-; that of the API of version 8 does, unlike that of the console";
     if is_api { Vec::new() } else { vec![warning.to_owned()] }
 }
 
