@@ -56,6 +56,7 @@ pub(super) struct Incidents {
 }
 
 impl Incidents {
+    /// Reads what the settings say of new incidents. `closes` is whether alerts that are over close theirs.
     pub(super) fn from_section(section: &Section<'_>, custom_fields_key: &'static str, closes: bool) -> Self {
         Self {
             kind: section.string("INCIDENT_TYPE"),

@@ -4,22 +4,21 @@
 //! [model of demisto-py](https://github.com/demisto/demisto-py) for version 6, and
 //! [Make your first API call](https://docs-cortex.paloaltonetworks.com/r/Cortex-XDR-REST-API/Make-your-first-API-call) for the keys.
 
+mod access;
 mod incident;
+mod reply;
 mod row;
+mod search;
 mod severity;
 mod talk;
 
-use http::header::AUTHORIZATION;
-use http::{HeaderName, HeaderValue};
-use url::Url;
-
+use self::access::{Access, Version};
 use self::incident::Incidents;
-use self::talk::MatchBy;
+use self::search::Matching;
 use super::{Destination, Kind, Rehearsal, RenderError};
 use crate::batch::{Limits, Records};
-use crate::cloud::is_loopback;
 use crate::event::Event;
-use crate::parcel::{Auth, HttpParcel, Parcel, Reply, Verdict};
+use crate::parcel::{Parcel, Reply, Verdict};
 use crate::settings::{Section, Setting, SettingsError};
 use crate::transport::{HTTP_SETTINGS, HttpOptions, Transport};
 
@@ -108,21 +107,6 @@ const SETTINGS: &[Setting] = &[
     ),
 ];
 
-/// Which API is spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Version {
-    Six,
-    Eight,
-}
-
-/// Where requests go.
-#[derive(Debug)]
-struct Endpoints {
-    search: Url,
-    incident: Url,
-    close: Url,
-}
-
 /// When and why incidents are closed.
 #[derive(Debug)]
 struct Closing {
@@ -135,23 +119,18 @@ struct Closing {
 #[derive(Debug)]
 struct Xsoar {
     transport: Transport,
-    endpoints: Endpoints,
-    auth: Auth,
-    /// `x-xdr-auth-id` of a standard key; an advanced one brings its own.
-    headers: Vec<(HeaderName, HeaderValue)>,
+    access: Access,
     incidents: Incidents,
     closing: Closing,
-    match_by: &'static [MatchBy],
+    matching: Matching,
     lookback_days: u32,
     concurrency: usize,
-    warnings: Vec<String>,
 }
 
 impl Xsoar {
     fn open(section: &Section<'_>) -> Result<Self, SettingsError> {
         let version = section.choice("VERSION", &[("8", Version::Eight), ("6", Version::Six)]);
-        let base = section.url("URL");
-        let (auth, headers) = auth(section, version);
+        let access = Access::from_section(section, version);
         let closing = Closing {
             enabled: section.flag("CLOSE"),
             resolved: section.string("CLOSE_REASON"),
@@ -159,31 +138,14 @@ impl Xsoar {
         };
         let xsoar = Self {
             transport: Transport::Http(HttpOptions::from_section(section)),
-            endpoints: endpoints(section, &base, version),
-            auth,
-            headers,
+            access,
             incidents: Incidents::from_section(section, custom_fields_key(section, version), closing.enabled),
             closing,
-            match_by: section.choice(
-                "MATCH_BY",
-                &[
-                    ("both", &[MatchBy::Mirror, MatchBy::Field][..]),
-                    ("dbotMirrorId", &[MatchBy::Mirror]),
-                    ("mdcalertid", &[MatchBy::Field]),
-                ],
-            ),
+            matching: section.choice("MATCH_BY", Matching::WORDS),
             lookback_days: section.number("LOOKBACK_DAYS", 1..=3650),
             concurrency: section.number("CONCURRENCY", 1..=4),
-            warnings: warnings(&base, version),
         };
         section.finish(xsoar)
-    }
-
-    /// A POST of JSON with our proof.
-    fn post(&self, url: &Url, body: Vec<u8>) -> HttpParcel {
-        let mut parcel = HttpParcel::post(url.clone(), "application/json", body.into());
-        parcel.headers.extend_from_slice(&self.headers);
-        HttpParcel { auth: self.auth.clone(), ..parcel }
     }
 }
 
@@ -221,68 +183,11 @@ impl Destination for Xsoar {
 
     /// A search for an incident that there is not: proves the address, the key and the right to see incidents; not that to change them.
     fn probe(&self) -> Option<Parcel> {
-        Some(Parcel::Http(talk::probe(self)))
+        Some(Parcel::Http(search::probe(self)))
     }
 
     fn warnings(&self) -> Vec<String> {
-        self.warnings.clone()
-    }
-}
-
-fn endpoints(section: &Section<'_>, base: &Url, version: Version) -> Endpoints {
-    const PUBLIC: &str = "/xsoar/public/v1";
-    if base.query().is_some() {
-        section.fault("URL", "must not hold a query; the key has its own setting");
-    }
-    let path = base.path().trim_end_matches('/');
-    let (path, prefix) = match version {
-        Version::Eight => (path.strip_suffix(PUBLIC).unwrap_or(path), PUBLIC),
-        Version::Six if path.ends_with(PUBLIC) => {
-            section.fault("URL", "has a path of version 8; set VERSION=8, or the bare address of the server");
-            (path, "")
-        }
-        Version::Six => (path, ""),
-    };
-    let below = |name: &str| {
-        let mut url = base.clone();
-        url.set_query(None);
-        url.set_path(&format!("{path}{prefix}/{name}"));
-        url
-    };
-    Endpoints { search: below("incidents/search"), incident: below("incident"), close: below("incident/close") }
-}
-
-/// How requests prove who sends them. Version 6 has a key and nothing else; the keys of version 8 have an id and a security level.
-fn auth(section: &Section<'_>, version: Version) -> (Auth, Vec<(HeaderName, HeaderValue)>) {
-    let advanced = section.choice("KEY_TYPE", &[("advanced", true), ("standard", false)]);
-    let key = section.secret("API_KEY");
-    if HeaderValue::from_str(key.expose()).is_err() || key.expose().contains(' ') {
-        section.fault("API_KEY", "must be the key alone: no word before it, no spaces, no line breaks");
-    }
-    let id = section.text("KEY_ID");
-    let bare = Auth::Header { name: AUTHORIZATION, prefix: "", value: key.clone() };
-    let key_id = match (version, id) {
-        (Version::Six, None) => return (bare, Vec::new()),
-        (Version::Six, Some(_)) => {
-            section.fault("KEY_ID", "belongs to version 8; keys of version 6 have no id");
-            return (bare, Vec::new());
-        }
-        (Version::Eight, None) => {
-            section.fault(
-                "KEY_ID",
-                "is required for version 8: the id of the API key, from the ID column of the table of keys",
-            );
-            String::new()
-        }
-        (Version::Eight, Some(id)) => id,
-    };
-    let Ok(header) = HeaderValue::from_str(&key_id) else {
-        section.fault("KEY_ID", "holds a character that no HTTP header can carry");
-        return (bare, Vec::new());
-    };
-    match advanced {
-        true => (Auth::CortexAdvanced { key_id, key }, Vec::new()),
-        false => (bare, vec![(HeaderName::from_static("x-xdr-auth-id"), header)]),
+        self.access.warnings.clone()
     }
 }
 
@@ -297,14 +202,6 @@ fn custom_fields_key(section: &Section<'_>, version: Version) -> &'static str {
             LOWER
         }
     }
-}
-
-fn warnings(base: &Url, version: Version) -> Vec<String> {
-    let host = base.host_str().unwrap_or_default();
-    let is_api = version == Version::Six || host.starts_with("api-") || is_loopback(base);
-    let warning =
-        "the host of URL does not begin with api-; that of the API of version 8 does, unlike that of the console";
-    if is_api { Vec::new() } else { vec![warning.to_owned()] }
 }
 
 #[cfg(test)]

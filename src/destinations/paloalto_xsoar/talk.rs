@@ -11,7 +11,9 @@ use url::Url;
 
 use super::Xsoar;
 use super::incident::fact;
-use super::row::{MIRROR_ID, Page, Row, rank};
+use super::reply::{explained, is_conflict, no_list};
+use super::row::{Page, Row, rank};
+use super::search::{MatchBy, query};
 use crate::event::Status;
 use crate::format::json::Object;
 use crate::parcel::{HttpParcel, Parcel, Reply, Verdict};
@@ -24,35 +26,6 @@ const SETTLING: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(100);
 /// Incidents of one alert that a search returns: one is right, two are one too many.
 const PAGE: u8 = 2;
-/// Most bytes of a reply that are read.
-const REPLY_BYTES: usize = 1024 * 1024;
-
-/// Where the incident of an alert is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum MatchBy {
-    /// `dbotMirrorId`, which every incident has; some versions drop it from new ones.
-    Mirror,
-    /// `mdcalertid`, a custom field.
-    Field,
-}
-
-impl MatchBy {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Mirror => MIRROR_ID,
-            Self::Field => fact::ALERT_ID,
-        }
-    }
-
-    /// The incident's own value.
-    fn value(self, row: &Row<'_>) -> Option<String> {
-        match self {
-            Self::Mirror => row.text(MIRROR_ID),
-            Self::Field => row.field(fact::ALERT_ID),
-        }
-    }
-}
 
 /// What was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,12 +70,6 @@ pub(super) fn begin(xsoar: &Xsoar, record: &str) -> HttpParcel {
     Talk { xsoar, turns: 0, record, ours: Row::parse(record).unwrap_or_default() }.find()
 }
 
-/// A search that finds nothing.
-pub(super) fn probe(xsoar: &Xsoar) -> HttpParcel {
-    let by = xsoar.match_by.first().copied().unwrap_or(MatchBy::Mirror);
-    xsoar.post(&xsoar.endpoints.search, query(by, "mdc-probe", 1, xsoar.lookback_days))
-}
-
 /// Decides what a reply means.
 pub(super) fn judge(xsoar: &Xsoar, sent: &HttpParcel, reply: &Reply) -> Verdict {
     let memo = Memo::deserialize(&sent.memo).ok();
@@ -144,10 +111,9 @@ impl Talk<'_> {
             let reason = format!("a search by {} returns other incidents too; make it a short text field", by.name());
             return Verdict::Misconfigured { reason };
         }
-        let next = self.xsoar.match_by.iter().skip_while(|one| **one != by).nth(1);
-        then(match next {
-            Some(next) => self.search(*next, Stage::Find(*next)),
-            None => self.say(&self.xsoar.endpoints.incident, self.record.as_bytes().to_vec(), Stage::Create),
+        then(match self.xsoar.matching.after(by) {
+            Some(next) => self.search(next, Stage::Find(next)),
+            None => self.say(&self.xsoar.access.incident, self.record.as_bytes().to_vec(), Stage::Create),
         })
     }
 
@@ -164,7 +130,7 @@ impl Talk<'_> {
             },
             _ => {
                 let stage = Stage::Update(closes.then_some(id));
-                then(self.say(&self.xsoar.endpoints.incident, row.updated(&self.ours), stage))
+                then(self.say(&self.xsoar.access.incident, row.updated(&self.ours), stage))
             }
         }
     }
@@ -177,8 +143,8 @@ impl Talk<'_> {
             let reason = "HTTP 2xx without an incident to the creation of one; check URL and the proxies before XSOAR";
             return self.again().unwrap_or_else(|| Verdict::Misconfigured { reason: reason.to_owned() });
         };
-        match self.xsoar.match_by.iter().find(|by| by.value(&row).is_some()) {
-            Some(by) => then(self.search(*by, Stage::Check(id))),
+        match self.xsoar.matching.holding(&row) {
+            Some(by) => then(self.search(by, Stage::Check(id))),
             None => self.complete(&id),
         }
     }
@@ -233,13 +199,13 @@ impl Talk<'_> {
     }
 
     fn find(&self) -> HttpParcel {
-        let by = self.xsoar.match_by.first().copied().unwrap_or(MatchBy::Mirror);
+        let by = self.xsoar.matching.first;
         self.search(by, Stage::Find(by))
     }
 
     fn search(&self, by: MatchBy, stage: Stage) -> HttpParcel {
         let value = by.value(&self.ours).unwrap_or_default();
-        self.say(&self.xsoar.endpoints.search, query(by, &value, PAGE, self.xsoar.lookback_days), stage)
+        self.say(&self.xsoar.access.search, query(by, &value, PAGE, self.xsoar.lookback_days), stage)
     }
 
     fn close(&self, id: &str) -> HttpParcel {
@@ -257,79 +223,15 @@ impl Talk<'_> {
         object.text("closeReason", reason);
         object.text("closeNotes", notes);
         object.close();
-        self.say(&self.xsoar.endpoints.close, body, stage)
+        self.say(&self.xsoar.access.close, body, stage)
     }
 
     fn say(&self, url: &Url, body: Vec<u8>, stage: Stage) -> HttpParcel {
         let memo = Memo { stage, turns: self.turns, record: self.record.into() };
-        HttpParcel { memo: serde_json::to_value(memo).unwrap_or_default(), ..self.xsoar.post(url, body) }
+        HttpParcel { memo: serde_json::to_value(memo).unwrap_or_default(), ..self.xsoar.access.post(url, body) }
     }
 }
 
 fn then(parcel: HttpParcel) -> Verdict {
     Verdict::Then(Box::new(Parcel::Http(parcel)))
-}
-
-/// The body of a search. The value is made of letters, digits, `-`, `_` and `.` alone, so between quotes it is nothing but itself.
-fn query(by: MatchBy, value: &str, size: u8, days: u32) -> Vec<u8> {
-    let mut body = Vec::new();
-    let mut object = Object::open(&mut body);
-    object.group("filter", |filter| {
-        filter.text("query", &format!("{}:\"{value}\"", by.name()));
-        filter.json("size", &size.to_string());
-        filter.group("period", |period| {
-            period.text("by", "day");
-            period.json("fromValue", &days.to_string());
-        });
-    });
-    object.close();
-    body
-}
-
-/// Whether an update met another's: a stale version is answered 500 by version 6 and 400 by version 8, in words.
-fn is_conflict(reply: &Reply) -> bool {
-    let Reply::Http { status, body, .. } = reply else { return false };
-    match status.as_u16() {
-        409 | 412 => true,
-        400 | 500 => String::from_utf8_lossy(body).to_ascii_lowercase().contains("version"),
-        _ => false,
-    }
-}
-
-/// A success that lists no incidents: something else answered, or the list is longer than what is read.
-fn no_list(body: &[u8]) -> Verdict {
-    if body.len() >= REPLY_BYTES {
-        return Verdict::Rejected { reason: "the incidents of this alert take more than 1 MiB".to_owned() };
-    }
-    let reason = "HTTP 2xx without a list of incidents; check URL, VERSION and the proxies before XSOAR";
-    Verdict::Misconfigured { reason: reason.to_owned() }
-}
-
-/// What the status means, with what to mend, or with XSOAR's own name for the error.
-fn explained(reply: &Reply) -> Verdict {
-    let (verdict, Reply::Http { status, body, .. }) = (Verdict::by_status(reply), reply) else {
-        return Verdict::by_status(reply);
-    };
-    let mend = |what: &str| Verdict::Misconfigured { reason: format!("HTTP {status}: {what}") };
-    let named = |reason: String| error_id(body).map_or(reason.clone(), |id| format!("{reason}: {id}"));
-    match (status.as_u16(), verdict) {
-        (401, _) => mend("check API_KEY, KEY_ID, KEY_TYPE and VERSION"),
-        (402, _) => mend("the licence does not cover this API"),
-        (403, _) => mend("the role of the API key lacks a right to incidents"),
-        (404 | 405, _) => mend("check URL and VERSION"),
-        (_, Verdict::Rejected { reason }) => Verdict::Rejected { reason: named(reason) },
-        (_, Verdict::Retry { after, reason }) => Verdict::Retry { after, reason: named(reason) },
-        (_, verdict) => verdict,
-    }
-}
-
-/// XSOAR's own name for an error, such as `errIncidentNotFound`; never its words, which may quote the alert.
-fn error_id(body: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Answer {
-        id: String,
-    }
-    let Answer { id } = serde_json::from_slice(body).ok()?;
-    let plain = (1..=40).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    plain.then_some(id)
 }

@@ -5,6 +5,7 @@ use super::*;
 use crate::batch::Span;
 use crate::event::decode::{Decoded, Texts, decode};
 use crate::event::parse_time;
+use crate::parcel::Auth;
 use crate::settings::Values;
 
 const BRUTE_FORCE: &str = include_str!("../../../tests/fixtures/events/alert_ssh_brute_force.json");
@@ -345,15 +346,16 @@ fn refusals_say_what_to_mend() {
 #[test]
 fn each_version_has_its_addresses_proofs_and_spellings() {
     let six = open(&[SIX]).unwrap();
-    assert_eq!(six.endpoints.incident.as_str(), "https://xsoar.example/acc_soc/incident");
-    assert!(matches!(&six.auth, Auth::Header { prefix: "", .. }) && six.headers.is_empty());
+    assert_eq!(six.access.incident.as_str(), "https://xsoar.example/acc_soc/incident");
+    assert!(matches!(&six.access.auth, Auth::Header { prefix: "", .. }) && six.access.headers.is_empty());
     assert!(rendered(&[SIX], BRUTE_FORCE)["CustomFields"].is_object());
 
     for url in ["https://api-acme.xdr.example/", "https://api-acme.xdr.example/xsoar/public/v1/"] {
         let eight = open(&[&[("URL", url)], EIGHT]).unwrap();
-        assert_eq!(eight.endpoints.close.as_str(), "https://api-acme.xdr.example/xsoar/public/v1/incident/close");
+        assert_eq!(eight.access.close.as_str(), "https://api-acme.xdr.example/xsoar/public/v1/incident/close");
         assert!(
-            matches!(&eight.auth, Auth::CortexAdvanced { key_id, .. } if key_id == "7") && eight.headers.is_empty()
+            matches!(&eight.access.auth, Auth::CortexAdvanced { key_id, .. } if key_id == "7")
+                && eight.access.headers.is_empty()
         );
     }
     let standard = open(&[&[("KEY_TYPE", "standard")], EIGHT]).unwrap();
