@@ -9,6 +9,7 @@ mod logrhythm;
 mod logzio;
 mod lookout;
 mod paloalto_cortex;
+mod paloalto_xsoar;
 mod powerbi;
 mod qradar;
 mod splunk;
@@ -22,6 +23,7 @@ pub const CATALOG: &[Kind] = &[
     qradar::KIND,
     arcsight::KIND,
     powerbi::KIND,
+    paloalto_xsoar::KIND,
     paloalto_cortex::KIND,
     sumologic::KIND,
     syslog::KIND,

@@ -82,6 +82,9 @@ pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
             &[("COLUMNS", "EventId,AlertName,Shortened"), ("MAX_ROWS", "3")],
             &[("MODE", "eventhouse"), ("CLUSTER_URL", "http://127.0.0.1:1"), ("DATABASE", "SOC")],
         ],
+        "paloalto_xsoar" => {
+            &[&[], &[("VERSION", "6"), ("KEY_ID", "")], &[("KEY_TYPE", "advanced"), ("MATCH_BY", "mdcalertid")]]
+        }
         _ => &[&[]],
     };
     options.iter().map(|more| open(kind, more)).collect()

@@ -35,6 +35,7 @@ mod logrhythm;
 mod logzio;
 mod lookout;
 mod paloalto_cortex;
+mod paloalto_xsoar;
 mod powerbi;
 mod splunk;
 mod sumologic;
@@ -46,6 +47,8 @@ mod whole;
 const PEERS: &[&Peer] = &[
     &splunk::PEER,
     &powerbi::PEER,
+    &paloalto_xsoar::V6,
+    &paloalto_xsoar::V8,
     &paloalto_cortex::PEER,
     &sumologic::PEER,
     &logrhythm::PEER,
