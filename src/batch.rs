@@ -28,7 +28,9 @@ impl Limits {
     pub const ANY: Self = Self { records: usize::MAX, bytes: usize::MAX, lanes: 1, pace: &[] };
 }
 
-/// At most so many parcels and records within any such span of time, counted in this process.
+/// At most so many parcels and records within any such span of time, counted in this process when they leave. The receiver counts when
+/// they arrive, and several instances do not know of each other: declare somewhat less than it allows. Later parcels of a conversation
+/// are not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// Parcels.

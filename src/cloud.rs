@@ -153,44 +153,41 @@ impl Audience {
         Self { scope: format!("{resource}/.default"), hosts }
     }
 
-    /// The audience of somebody else's API at `url`, which its owner names by `scope`.
+    /// The audience of somebody else's API at `url`, which its owner names by `scope`: `api://<id>/.default`, or a URL of the host that
+    /// `url` leads to.
     ///
     /// # Errors
-    /// When the scope is one of Microsoft's own services: such a token must never reach anybody else.
+    /// Any other scope, such as one of Microsoft's own services, or a bare application id, which may be one of those: such a token must
+    /// never reach anybody else.
     pub fn partner(scope: &str, url: &Url) -> Result<Self, &'static str> {
-        const REFUSED: &str =
-            "is the scope of a Microsoft service, whose tokens go to no partner; ask the receiver for its own scope";
-        const MICROSOFT: [&str; 12] = [
-            "azure.com",
-            "azure.net",
-            "azure.us",
-            "azure.cn",
-            "windows.net",
-            "microsoft.com",
-            "microsoft.us",
-            "microsoftonline.com",
-            "office.com",
-            "usgovcloudapi.net",
-            "chinacloudapi.cn",
-            "powerbi.com",
-        ];
-        let resource = scope.strip_suffix("/.default").unwrap_or(scope);
-        let own = |host: &str| {
-            MICROSOFT.iter().any(|domain| {
-                host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
-            })
+        const FORMS: &str = "must be api://<id>/.default, or https://<host>/.default with the host of URL or a domain that it belongs to: \
+                             a token for anything else goes to no partner";
+        let resource = Url::parse(scope).map_err(|_| FORMS)?;
+        let to_owner = match resource.scheme() {
+            "api" => resource.has_host(),
+            // What listens on this machine is ours, whatever it plays.
+            "https" => is_loopback(url) && !is_microsoft(&resource) || belongs(url, &resource),
+            _ => false,
         };
-        let own_service = Service::ALL.iter().any(|service| {
-            [Cloud::Public, Cloud::UsGovernment, Cloud::China].iter().any(|cloud| service.facts(*cloud).0 == resource)
-        });
-        // Well-known applications are asked for by their id too; Microsoft Graph's is 00000003-0000-0000-c000-000000000000.
-        let well_known = resource.to_ascii_lowercase().contains("-0000-0000-c000-000000000000");
-        match Url::parse(resource).ok().as_ref().and_then(Url::host_str) {
-            Some(host) if resource.starts_with("http") && own(&host.to_ascii_lowercase()) => Err(REFUSED),
-            _ if own_service || well_known => Err(REFUSED),
-            _ => Ok(Self { scope: scope.to_owned(), hosts: Hosts::only(url) }),
-        }
+        to_owner.then(|| Self { scope: scope.to_owned(), hosts: Hosts::only(url) }).ok_or(FORMS)
     }
+}
+
+/// Whether the scope names one of the services that this program has tokens for.
+fn is_microsoft(scope: &Url) -> bool {
+    let clouds = [Cloud::Public, Cloud::UsGovernment, Cloud::China];
+    Service::ALL.iter().any(|service| {
+        clouds.iter().any(|cloud| {
+            Url::parse(service.facts(*cloud).0).is_ok_and(|resource| resource.host_str() == scope.host_str())
+        })
+    })
+}
+
+/// Whether the URL's host is that of the scope, or below it.
+fn belongs(url: &Url, scope: &Url) -> bool {
+    let (Some(Host::Domain(host)), Some(Host::Domain(domain))) = (url.host(), scope.host()) else { return false };
+    let (host, domain) = (host.trim_end_matches('.'), domain.trim_end_matches('.'));
+    host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
 /// Whether the URL leads to this machine.
@@ -249,19 +246,34 @@ mod tests {
     #[test]
     fn a_partner_gets_no_token_of_microsofts() {
         let partner = url("https://api.partner.example/alerts");
-        for scope in ["https://api.partner.example/.default", "api://f2c1/.default", "api://windows.net.partner/x"] {
+        for scope in [
+            "https://api.partner.example/.default",
+            "https://partner.example/.default",
+            "HTTPS://API.partner.example/.default",
+            "api://f2c1/.default",
+        ] {
             let audience = Audience::partner(scope, &partner).unwrap();
             assert!(audience.hosts.admit(&partner) && !audience.hosts.admit(&url("https://other.example/")));
         }
         for scope in [
             "https://graph.microsoft.com/.default",
-            "https://management.azure.com/.default",
+            "HTTPS://graph.microsoft.com/.default",
+            "https://graph.microsoft.com./.default",
             "https://MANAGEMENT.core.windows.net//.default",
             "https://monitor.azure.us/.default",
+            "https://other.api.partner.example/.default",
+            "https://artner.example/.default",
+            "http://api.partner.example/.default",
             "00000003-0000-0000-c000-000000000000/.default",
+            "797f4846-ba00-4fd7-ba43-dac1f8f63013/.default",
+            ".default",
+            "",
         ] {
             assert!(Audience::partner(scope, &partner).is_err(), "{scope}");
         }
+        let here = url("http://127.0.0.1:9/hook");
+        assert!(Audience::partner("https://api.partner.example/.default", &here).is_ok());
+        assert!(Audience::partner("https://monitor.azure.com/.default", &here).is_err());
     }
 
     #[test]

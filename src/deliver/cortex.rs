@@ -25,6 +25,7 @@ pub(super) struct Proof {
 /// # Errors
 /// When the operating system gives no random bytes.
 pub(super) fn prove(key: &Secret, now: Timestamp) -> Result<Proof, getrandom::Error> {
+    // 64 of them, so that a byte chooses each alike.
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789AZ";
     let mut random = [0; NONCE];
     getrandom::fill(&mut random)?;

@@ -271,25 +271,6 @@ async fn only_a_trusted_server_gets_the_request() {
 }
 
 #[tokio::test]
-async fn a_mere_connection_says_nothing() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = Url::parse(&format!("http://{}/in?sig=hidden", listener.local_addr().unwrap())).unwrap();
-    let heard = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).await.unwrap();
-        bytes
-    });
-    let reply = send(&courier(LONG, false), HttpParcel::connect(url.clone())).await;
-    assert!(matches!(reply, Reply::Sent), "{reply:?}");
-    assert_eq!(heard.await.unwrap(), b"");
-    // Nobody listens there any more.
-    let reply = send(&courier(LONG, false), HttpParcel::connect(url)).await;
-    let Reply::Failed { failure: Failure::Network, detail } = reply else { panic!("{reply:?}") };
-    assert!(detail.starts_with("cannot connect to 127.0.0.1: ") && !detail.contains("hidden"), "{detail}");
-}
-
-#[tokio::test]
 async fn a_server_that_wants_our_certificate_is_a_matter_of_trust() {
     let (url, issuer) = tls_server(true).await;
     let tls = TlsOptions { ca_pem: Some(issuer), ..TlsOptions::default() };

@@ -130,6 +130,14 @@ mod tests {
         assert_eq!(issuer.get(Some("2")).await, Err("no luck"));
     }
 
+    #[tokio::test]
+    async fn a_token_near_its_end_is_renewed() {
+        let issuer = Issuer::new(&[200, 3600]);
+        assert_eq!(issuer.get(None).await.unwrap(), "1");
+        assert_eq!(issuer.get(None).await.unwrap(), "2");
+        assert_eq!(issuer.get(None).await.unwrap(), "2");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_token_that_cannot_be_renewed_serves_on_and_renewal_pauses() {
         let issuer = Issuer::new(&[200]);

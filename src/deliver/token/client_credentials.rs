@@ -24,7 +24,7 @@ const LIFE: Duration = Duration::from_secs(1800);
 /// Most of an answer that is read.
 const ANSWER_BYTES: usize = 64 * 1024;
 
-/// The token of one destination's client credentials.
+/// The token of one destination's client credentials. A destination has one set of them.
 #[derive(Debug, Default)]
 pub(in crate::deliver) struct Purse {
     cache: Cache<TokenError>,
@@ -98,7 +98,8 @@ async fn buy(credentials: &ClientCredentials, client: &reqwest::Client) -> Resul
         // Only the code of RFC 6749 section 5.2 is quoted: descriptions may repeat what was sent.
         let code = serde_json::from_slice::<Refusal>(&body).map(|refusal| refusal.error).unwrap_or_default();
         let code: String = code.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(40).collect();
-        let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        let passing =
+            status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
         return Err(error(passing, format!("HTTP {status} {code}").trim_end().to_owned()));
     }
     let answer: Answer =

@@ -6,7 +6,7 @@ use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use url::Url;
 
-use crate::cloud::Audience;
+use crate::cloud::{Audience, Hosts};
 use crate::parcel::{Auth, ClientCredentials};
 use crate::settings::{Secret, Section, Setting};
 
@@ -79,12 +79,14 @@ fn token(section: &Section<'_>, url: &Url, scope: &str, registration: Option<Reg
     } else if of_entra && !scope.ends_with("/.default") {
         section.fault("ENTRA_SCOPE", "must end in /.default, as Microsoft Entra ID wants it of apps");
     }
+    // What another issuer sells opens nothing of Microsoft's.
     let audience = match Audience::partner(scope, url) {
-        Ok(audience) => audience,
-        Err(problem) => {
+        Err(problem) if of_entra => {
             section.fault("ENTRA_SCOPE", problem);
             return Auth::None;
         }
+        Err(_) => Audience { scope: scope.to_owned(), hosts: Hosts::only(url) },
+        Ok(audience) => audience,
     };
     if !audience.hosts.admit(url) {
         section.fault("URL", "must name its host, not an address: a token goes to nobody without a name");

@@ -92,7 +92,8 @@ fn credentials_that_do_not_go_together_are_faults() {
         (&[("ENTRA_SCOPE", "api://a/.default api://b/.default")], &["ENTRA_SCOPE"]),
         (&[("ENTRA_SCOPE", "https://graph.microsoft.com/.default")], &["ENTRA_SCOPE"]),
         (&[("ENTRA_SCOPE", "https://management.azure.com/.default"), tenant, client, secret], &["ENTRA_SCOPE"]),
-        (&[("URL", "https://203.0.113.9/hook"), SCOPE], &["URL"]),
+        (&[("URL", "https://203.0.113.9/hook"), ("ENTRA_SCOPE", "api://a/.default")], &["URL"]),
+        (&[("URL", "https://elsewhere.example/hook"), SCOPE], &["ENTRA_SCOPE"]),
     ] {
         assert_eq!(faults(settings), named, "{settings:?}");
     }
