@@ -4,12 +4,13 @@
 
 mod arcsight;
 mod qradar;
+mod sentinel;
 mod splunk;
 mod syslog;
 mod webhook;
 
 /// Every kind of destination, in the order of the documentation.
-pub const CATALOG: &[Kind] = &[splunk::KIND, qradar::KIND, arcsight::KIND, syslog::KIND, webhook::KIND];
+pub const CATALOG: &[Kind] = &[sentinel::KIND, splunk::KIND, qradar::KIND, arcsight::KIND, syslog::KIND, webhook::KIND];
 
 use std::fmt;
 

@@ -85,7 +85,8 @@ pub fn push(out: &mut Vec<u8>, event: &Event<'_>, max: usize) -> Vec<String> {
 }
 
 /// The JSON text without white space between tokens.
-fn compact(json: &str) -> String {
+#[must_use]
+pub fn compact(json: &str) -> String {
     let (mut in_string, mut escaped) = (false, false);
     json.chars()
         .filter(|&c| {

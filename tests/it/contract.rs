@@ -42,6 +42,7 @@ pub(crate) fn open(kind: &Kind, more: &[(&str, &str)]) -> Instance {
 /// Variants of a kind that render differently.
 pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
     let options: &[&[(&str, &str)]] = match kind.name {
+        "sentinel" => &[&[("SCHEMA", "alerts")], &[("SCHEMA", "asim")]],
         "webhook" => {
             &[&[("BODY", "raw")], &[("BODY", "graph")], &[("BODY", "cloudevents"), ("REDACT_QUERIES", "true")]]
         }

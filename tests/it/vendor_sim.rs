@@ -29,11 +29,12 @@ use tokio::time::Instant;
 
 use crate::{contract, support};
 
+mod sentinel;
 mod splunk;
 mod webhook;
 
 /// Every destination that speaks HTTP.
-const PEERS: &[&Peer] = &[&splunk::PEER, &webhook::PEER];
+const PEERS: &[&Peer] = &[&sentinel::PEER, &splunk::PEER, &webhook::PEER];
 
 /// Fast enough for a test, patient enough for two misfortunes in a row.
 const POLICY: RetryPolicy =
@@ -51,6 +52,8 @@ struct Peer {
     modes: &'static [&'static [(&'static str, &'static str)]],
     /// Bodies for `/_sim/seed` and `/_sim/options`, as (path, JSON).
     prepare: &'static [(&'static str, &'static str)],
+    /// A body for `/_sim/seed` that is made from other files.
+    seed: Option<fn() -> Value>,
     /// Whether the receiver's limits leave room for this rendered record.
     fits: fn(&[u8]) -> bool,
     /// What the event is called in [`Peer::stored`]: its id, unless the other side knows it by another name.
@@ -70,6 +73,7 @@ impl Peer {
         settings: &[],
         modes: &[&[]],
         prepare: &[],
+        seed: None,
         fits: |_| true,
         called: |event| event.id.to_string(),
         stored: |_| Vec::new(),
@@ -82,6 +86,9 @@ impl Peer {
         simulator.reset().await;
         for (path, body) in self.prepare {
             simulator.post(path, serde_json::from_str(body).unwrap()).await;
+        }
+        if let Some(seed) = self.seed {
+            simulator.post("seed", seed()).await;
         }
     }
 
@@ -322,11 +329,16 @@ impl Simulator {
 
     /// Opens a destination that takes its tokens from this simulator. Of two settings with one key the first counts.
     fn open(&self, name: &str, settings: &[(&str, &str)]) -> Outlet {
-        let kind = destinations::kind(name).unwrap();
         let prefix = setting_prefix(name);
         let values = Values::new(settings.iter().map(|(key, value)| (format!("{prefix}__{key}"), (*value).to_owned())));
+        self.open_with(name, &values)
+    }
+
+    /// The same, with settings by their full names.
+    fn open_with(&self, name: &str, values: &Values) -> Outlet {
+        let kind = destinations::kind(name).unwrap();
         let destination =
-            (kind.open)(&Section::new(name, kind.settings.to_vec(), &values)).unwrap_or_else(|error| panic!("{error}"));
+            (kind.open)(&Section::new(name, kind.settings.to_vec(), values)).unwrap_or_else(|error| panic!("{error}"));
         let courier = courier::open(destination.transport(), &self.identity).unwrap();
         Outlet::new(name, destination, courier)
     }
@@ -399,7 +411,8 @@ fn rendered(
     mut keep: impl FnMut(&Event<'_>, &[u8]) -> bool,
 ) -> (Rendered, Vec<String>) {
     let (texts, mut decoded) = (Texts::default(), Decoded::default());
-    let seen: Timestamp = "2026-02-06T00:00:00Z".parse().unwrap();
+    // Some receivers take nothing that was seen long ago.
+    let seen = Timestamp::now();
     bodies.iter().for_each(|body| decode(body, seen, &texts, &mut decoded));
     let (mut buffer, mut spans, mut raw) = (Vec::new(), Vec::new(), Vec::new());
     for event in decoded.events.iter().filter(|event| outlet.destination.takes(event)) {

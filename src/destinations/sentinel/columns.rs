@@ -1,0 +1,102 @@
+//! The columns of the tables, which the data collection rule and the custom table declare too (`dcr.json`, `table.json`).
+//!
+//! Names follow [Azure Monitor's rules](https://learn.microsoft.com/azure/azure-monitor/logs/logs-ingestion-api-overview): a letter, then
+//! letters, digits and underscores, 45 at most, none of the reserved names.
+
+/// The column for what has no column of its own.
+pub(super) const REST: &str = "AdditionalFields";
+
+/// The column that names those that lost something.
+pub(super) const TRUNCATED: &str = "TruncatedFields";
+
+/// The columns of `DefenderForCloudAlerts_CL`, in the order in which a row has them, and the members of an alert's record that each carries,
+/// whatever the shape. What no column carries goes to [`REST`].
+pub(super) const ALERT_COLUMNS: &[(&str, &[&str])] = &[
+    ("TimeGenerated", &[]),
+    ("RecordKind", &[]),
+    ("AlertKey", &["SystemAlertId", "providerAlertId", "id"]),
+    ("AlertArmId", &["id"]),
+    ("AlertName", &["name", "AlertName"]),
+    ("AlertType", &["AlertType", "AlertName", "detectorId", "alertPolicyId", "category"]),
+    ("AlertDisplayName", &["AlertDisplayName", "displayName", "friendlyName", "title", "AlertName"]),
+    ("AlertDescription", &["Description"]),
+    ("Severity", &["Severity", "AlertSeverity", "reportedSeverity"]),
+    ("Status", &["Status", "state"]),
+    ("Intent", &["Intent", "Tactics", "category", "categories"]),
+    ("StartTimeUtc", &["StartTimeUtc", "StartTime", "firstActivityDateTime", "eventDateTime"]),
+    ("EndTimeUtc", &["EndTimeUtc", "EndTime", "lastActivityDateTime"]),
+    ("AlertTimeGeneratedUtc", &["TimeGenerated", "timeGeneratedUtc", "detectedTimeUtc", "createdDateTime"]),
+    (
+        "ProcessingEndTimeUtc",
+        &["ProcessingEndTime", "processingEndTimeUtc", "reportedTimeUtc", "lastUpdateDateTime", "lastModifiedDateTime"],
+    ),
+    ("CompromisedEntity", &["CompromisedEntity"]),
+    ("ProductName", &["ProductName", "ProviderName", "serviceSource"]),
+    ("ProductComponentName", &["ProductComponentName", "detectionSource"]),
+    ("VendorName", &["VendorName"]),
+    ("SubscriptionIdStr", &["azureSubscriptionId", "azureResourceSubscriptionId"]),
+    ("ResourceGroupName", &[]),
+    ("AscLocation", &[]),
+    ("AzureResourceId", &["AzureResourceId", "ResourceId", "associatedResource"]),
+    ("AlertTenantId", &["tenantId"]),
+    ("IsIncident", &["IsIncident"]),
+    ("CorrelationKey", &["CorrelationKey"]),
+    ("AlertUri", &["AlertUri", "AlertLink", "alertWebUrl"]),
+    ("Techniques", &["Techniques", "mitreTechniques"]),
+    ("SubTechniques", &["SubTechniques"]),
+    ("RemediationSteps", &["RemediationSteps", "recommendedActions"]),
+    ("ResourceIdentifiers", &["ResourceIdentifiers"]),
+    ("Entities", &["Entities", "evidence"]),
+    ("ExtendedProperties", &["ExtendedProperties", "additionalData", "customDetails"]),
+    ("ExtendedLinks", &["ExtendedLinks"]),
+    ("SupportingEvidence", &["SupportingEvidence"]),
+    (REST, &[]),
+    ("ForwarderEventId", &[]),
+    ("ForwarderVersion", &[]),
+    (TRUNCATED, &[]),
+];
+
+/// The columns of `ASimAlertEventLogs` that a row may have, in that order.
+pub(super) const ASIM_COLUMNS: &[&str] = &[
+    "TimeGenerated",
+    "EventCount",
+    "EventStartTime",
+    "EventEndTime",
+    "EventType",
+    "EventSubType",
+    "EventUid",
+    "EventOriginalType",
+    "EventMessage",
+    "EventSeverity",
+    "EventOriginalSeverity",
+    "EventVendor",
+    "EventProduct",
+    "EventSchema",
+    "EventSchemaVersion",
+    "EventReportUrl",
+    "AlertName",
+    "AlertStatus",
+    "AlertOriginalStatus",
+    "AlertVerdict",
+    "AttackTactics",
+    "AttackTechniques",
+    "AttackRemediationSteps",
+    "DvcId",
+    "DvcIdType",
+    "DvcHostname",
+    "DvcScopeId",
+    "Username",
+    "UsernameType",
+    "UserId",
+    "UserIdType",
+    "ProcessId",
+    "ProcessName",
+    "ProcessCommandLine",
+    "FileName",
+    "FilePath",
+    "FileSHA256",
+    "FileSHA1",
+    "FileMD5",
+    "Url",
+    REST,
+];
