@@ -30,7 +30,7 @@ use sha2::{Digest, Sha256};
 pub use alert::{Alert, AlertShape};
 pub use entities::{Entities, Entity};
 pub use facts::Facts;
-pub use json::{members, scalar};
+pub use json::{members, mend_surrogates, scalar};
 pub use tactics::Tactic;
 pub use time::parse_time;
 

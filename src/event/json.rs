@@ -78,7 +78,8 @@ pub(super) fn next_record_line(text: &str, start: usize) -> usize {
 ///
 /// The copy has the same length, so positions in it are positions in the original. Such escapes are grammatical (RFC 8259
 /// section 8.2), .NET writes them for text it cut in two, and serde refuses them.
-pub(super) fn mend_surrogates(text: &str) -> Option<String> {
+#[must_use]
+pub fn mend_surrogates(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     // Few records have any escape of this kind.
     memmem::find(bytes, b"\\u")?;

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::columns::{ASIM_COLUMNS, REST, TRUNCATED};
 use super::fit::{self, Fit};
+use super::mended;
 use super::row::{self, Value};
 use crate::destinations::RenderError;
 use crate::event::{Alert, Event, Severity, Status};
@@ -26,9 +27,10 @@ pub(super) fn write(event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), RenderEr
     };
     let value = |column: &&'static str| Some((*column, value(event, alert, column)?));
     let values: Vec<(&'static str, Value<'_>)> = ASIM_COLUMNS.iter().filter_map(value).collect();
+    let raw = mended(event.raw);
     row::write(out, &values, |row, mut shortened, room| {
         let mut record = Vec::new();
-        if fit::push(&mut record, event.raw, room.field - NOTES) != Fit::Whole {
+        if fit::push(&mut record, &raw, room.field - NOTES) != Fit::Whole {
             shortened.push(REST);
         }
         row.group(REST, |rest| {

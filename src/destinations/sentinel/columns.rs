@@ -100,3 +100,62 @@ pub(super) const ASIM_COLUMNS: &[&str] = &[
     "Url",
     REST,
 ];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::super::Schema;
+    use super::*;
+
+    #[test]
+    fn the_readme_explains_every_column() {
+        let readme = include_str!("README.md");
+        for name in ALERT_COLUMNS.iter().map(|(name, _)| name).chain(ASIM_COLUMNS) {
+            assert!(readme.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+
+    /// Names and types of the columns in a list of the files for the other side.
+    fn columns(list: &Value) -> Vec<(&str, &str)> {
+        list.as_array()
+            .unwrap()
+            .iter()
+            .map(|column| (column["name"].as_str().unwrap(), column["type"].as_str().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn the_files_for_the_other_side_declare_exactly_these_columns() {
+        let rule: Value = serde_json::from_str(include_str!("dcr.json")).unwrap();
+        let table: Value = serde_json::from_str(include_str!("table.json")).unwrap();
+        let stream = |schema: Schema| columns(&rule["properties"]["streamDeclarations"][schema.stream()]["columns"]);
+        let declared = stream(Schema::Alerts);
+        let own: Vec<&str> = ALERT_COLUMNS.iter().map(|(name, _)| *name).collect();
+        assert!(declared.iter().map(|(name, _)| *name).eq(own.iter().copied()), "{declared:?}");
+        let asim = stream(Schema::Asim);
+        assert!(asim.iter().map(|(name, _)| *name).eq(ASIM_COLUMNS.iter().copied()), "{asim:?}");
+
+        // Rules say `datetime`, tables `dateTime`.
+        let schema = &table["properties"]["schema"];
+        let in_table = columns(&schema["columns"]);
+        let in_rule: Vec<_> =
+            declared.iter().map(|(name, kind)| (*name, if *kind == "datetime" { "dateTime" } else { *kind })).collect();
+        assert_eq!(in_table, in_rule);
+
+        let outputs: Vec<&str> = rule["properties"]["dataFlows"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|flow| flow["outputStream"].as_str().unwrap())
+            .collect();
+        assert_eq!(outputs, [&*format!("Custom-{}", schema["name"].as_str().unwrap()), "Microsoft-ASimAlertEventLogs"]);
+
+        let reserved = ["_ResourceId", "id", "_SubscriptionId", "TenantId", "Type", "UniqueId", "Title"];
+        for name in own.iter().chain(ASIM_COLUMNS) {
+            assert!(!reserved.iter().any(|word| word.eq_ignore_ascii_case(name)), "{name}");
+            assert!(name.len() <= 45 && name.starts_with(|c: char| c.is_ascii_alphabetic()), "{name}");
+            assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'), "{name}");
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod fit;
 mod row;
 mod table;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use url::Url;
 use super::{Destination, Kind, Rehearsal, RenderError};
 use crate::batch::{Limits, Records};
 use crate::cloud::{Audience, Service};
-use crate::event::Event;
+use crate::event::{Event, mend_surrogates};
 use crate::parcel::{Auth, HttpParcel, Parcel, Reply, Verdict};
 use crate::settings::{Section, Setting, SettingsError};
 use crate::transport::{HTTP_SETTINGS, HttpOptions, Transport};
@@ -229,6 +230,11 @@ fn is_about_setup(code: &str) -> bool {
 fn is_large(sent: &Parcel) -> bool {
     const LARGE: usize = 262_144;
     matches!(sent, Parcel::Http(parcel) if parcel.body.len() > LARGE)
+}
+
+/// The record without halves of surrogate pairs, which JSON can write and a column cannot hold: one would spoil the request.
+fn mended(raw: &str) -> Cow<'_, str> {
+    mend_surrogates(raw).map_or(Cow::Borrowed(raw), Cow::Owned)
 }
 
 /// The segment that follows the named one in a resource id.

@@ -103,7 +103,8 @@ fn write_value(row: &mut Object<'_>, name: &str, value: &Value<'_>, room: usize)
             return Fit::Shortened;
         }
         Value::Text(text) | Value::Word(text) => row.text(name, text),
-        Value::Time(time) => row.text(name, &time.to_string()),
+        // In ticks of .NET: columns hold no finer time.
+        Value::Time(time) => row.text(name, &format!("{time:.7}")),
         Value::Flag(flag) => row.json(name, if *flag { "true" } else { "false" }),
         Value::Number(number) => row.json(name, itoa::Buffer::new().format(*number)),
         Value::Json(json) => {

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::columns::{ALERT_COLUMNS, REST, TRUNCATED};
 use super::row::{self, Value};
-use super::segment;
+use super::{mended, segment};
 use crate::event::{Alert, AlertShape, Event, Severity, Status, members, parse_time, scalar};
 use crate::format::alert::{intent_list, is_plausible};
 use crate::format::json::Object;
@@ -17,12 +17,13 @@ type Members<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
 
 /// Appends the row of any event.
 pub(super) fn write(event: &Event<'_>, out: &mut Vec<u8>) {
-    let record = event.alert.as_deref().map(|alert| Record::of(event.raw, alert));
+    let raw = mended(event.raw);
+    let record = event.alert.as_deref().map(|alert| Record::of(&raw, alert));
     let mut values: Vec<(&'static str, Value<'_>)> = Vec::with_capacity(ALERT_COLUMNS.len());
     for &(column, _) in ALERT_COLUMNS {
         let value = match (&record, column) {
             (Some(record), REST) => record.rest(&values),
-            (None, REST) => Some(Value::Json(event.raw.into())),
+            (None, REST) => Some(Value::Json((&*raw).into())),
             _ => common(event, column).or_else(|| match &record {
                 Some(record) => record.value(event, column),
                 None => plain(event, column),
