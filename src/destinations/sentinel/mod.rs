@@ -11,13 +11,14 @@ mod table;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Deserialize;
 use url::Url;
 
 use super::{Destination, Kind, Rehearsal, RenderError};
-use crate::batch::{Limits, Records};
+use crate::batch::{Limits, Pace, Records};
 use crate::cloud::{Audience, Service};
 use crate::event::{Event, mend_surrogates};
 use crate::parcel::{Auth, HttpParcel, Parcel, Reply, Verdict};
@@ -112,8 +113,10 @@ impl Destination for Sentinel {
 
     /// Rows are independent of each other and carry their own times, so their order does not matter.
     fn limits(&self) -> Limits {
+        // Of a rule, which other processes may share.
+        const PACE: &[Pace] = &[Pace { parcels: 12_000, records: usize::MAX, per: Duration::from_secs(60) }];
         // Each record ends in a comma, the last of which becomes the closing bracket.
-        Limits { bytes: row::REQUEST_BYTES - 1, lanes: 4, ..Limits::ANY }
+        Limits { records: usize::MAX, bytes: row::REQUEST_BYTES - 1, lanes: 4, pace: PACE }
     }
 
     fn takes(&self, event: &Event<'_>) -> bool {

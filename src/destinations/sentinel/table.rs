@@ -155,8 +155,7 @@ impl<'e, 'a> Record<'e, 'a> {
 
     /// The name of the alert's resource; in other shapes what they call its name.
     fn name(&self) -> Option<Cow<'e, str>> {
-        let (members, name) = if self.inner.is_empty() { (&self.top, "AlertName") } else { (&self.top, "name") };
-        scalar(find(members, name)?)
+        scalar(find(&self.top, if self.inner.is_empty() { "AlertName" } else { "name" })?)
     }
 
     /// The Microsoft Entra tenant. `TenantId` of a row of Log Analytics is another thing: its workspace.
