@@ -148,9 +148,10 @@ impl<'e, 'a> Record<'e, 'a> {
         }
     }
 
-    /// The alert's resource id: the only `id` that is a path.
+    /// The alert's resource id in Defender for Cloud. Elsewhere `id` is another thing.
     fn arm_id(&self) -> Option<Cow<'e, str>> {
-        scalar(find(&self.top, "id")?).filter(|id| id.starts_with('/'))
+        let is_own = |id: &Cow<'e, str>| id.to_ascii_lowercase().contains("/providers/microsoft.security/");
+        scalar(find(&self.top, "id")?).filter(is_own)
     }
 
     /// The name of the alert's resource; in other shapes what they call its name.

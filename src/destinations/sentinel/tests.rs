@@ -120,6 +120,14 @@ fn a_member_that_its_column_does_not_carry_stays_in_the_rest() {
 }
 
 #[test]
+fn only_defender_for_clouds_own_id_leads_to_the_alert() {
+    assert!(row(ARM)["AlertArmId"].as_str().unwrap().ends_with("/alerts/other-name"));
+    let of_sentinel = row(include_str!("../../../tests/fixtures/events/alert_sentinel.json"));
+    assert_eq!((&of_sentinel["RecordKind"], &of_sentinel["AlertArmId"]), (&json!("alert"), &Value::Null));
+    assert!(of_sentinel["AdditionalFields"]["id"].is_string());
+}
+
+#[test]
 fn records_without_a_key_are_nobodys_successor() {
     let [a, b] = [r#"{"hello":1}"#, r#"{"hello":2}"#].map(row);
     assert_eq!(a["AlertKey"], a["ForwarderEventId"]);
