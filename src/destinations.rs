@@ -12,6 +12,7 @@ mod paloalto_cortex;
 mod paloalto_xsoar;
 mod powerbi;
 mod qradar;
+mod sentinel;
 mod splunk;
 mod sumologic;
 mod syslog;
@@ -19,6 +20,7 @@ mod webhook;
 
 /// Every kind of destination, in the order of the documentation.
 pub const CATALOG: &[Kind] = &[
+    sentinel::KIND,
     splunk::KIND,
     qradar::KIND,
     arcsight::KIND,

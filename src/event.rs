@@ -30,6 +30,7 @@ use sha2::{Digest, Sha256};
 pub use alert::{Alert, AlertShape, segment_after};
 pub use entities::{Entities, Entity};
 pub use facts::{Facts, parse_address};
+pub use json::{members, mend_surrogates, scalar};
 pub use tactics::Tactic;
 pub use time::parse_time;
 

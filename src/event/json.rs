@@ -78,7 +78,8 @@ pub(super) fn next_record_line(text: &str, start: usize) -> usize {
 ///
 /// The copy has the same length, so positions in it are positions in the original. Such escapes are grammatical (RFC 8259
 /// section 8.2), .NET writes them for text it cut in two, and serde refuses them.
-pub(super) fn mend_surrogates(text: &str) -> Option<String> {
+#[must_use]
+pub fn mend_surrogates(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     // Few records have any escape of this kind.
     memmem::find(bytes, b"\\u")?;
@@ -107,7 +108,8 @@ fn surrogate(bytes: &[u8], at: usize) -> Option<u16> {
 
 /// A scalar as text: a string unescaped, a number or boolean as written. `null`, objects, lists, blank strings and the text
 /// `<null>` are absent.
-pub(super) fn scalar(raw: &RawValue) -> Option<Cow<'_, str>> {
+#[must_use]
+pub fn scalar(raw: &RawValue) -> Option<Cow<'_, str>> {
     text(raw.get())
 }
 
@@ -153,7 +155,8 @@ pub(super) fn container<'a>(raw: &'a RawValue, texts: &'a Texts) -> Option<&'a R
 }
 
 /// The members of an object in order, duplicates included; none of anything else.
-pub(super) fn members(text: &str) -> Vec<(Cow<'_, str>, &RawValue)> {
+#[must_use]
+pub fn members(text: &str) -> Vec<(Cow<'_, str>, &RawValue)> {
     struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
     impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {

@@ -47,6 +47,7 @@ const AGENT: [(&str, &str); 3] = [("MODE", "syslog"), ("URL", ""), ("ADDRESS", "
 pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
     let options: &[&[(&str, &str)]] = match kind.name {
         "anomali" => &[&[], &[("MODE", "intelligence"), ("TLP", "amber"), ("TRUSTED_CIRCLES", "146")]],
+        "sentinel" => &[&[("SCHEMA", "alerts")], &[("SCHEMA", "asim")]],
         "webhook" => {
             &[&[("BODY", "raw")], &[("BODY", "graph")], &[("BODY", "cloudevents"), ("REDACT_QUERIES", "true")]]
         }

@@ -37,6 +37,7 @@ mod lookout;
 mod paloalto_cortex;
 mod paloalto_xsoar;
 mod powerbi;
+mod sentinel;
 mod splunk;
 mod sumologic;
 mod webhook;
@@ -45,6 +46,7 @@ mod whole;
 
 /// Every destination that speaks HTTP.
 const PEERS: &[&Peer] = &[
+    &sentinel::PEER,
     &splunk::PEER,
     &powerbi::PEER,
     &paloalto_xsoar::V6,
@@ -75,6 +77,8 @@ struct Peer {
     modes: &'static [&'static [(&'static str, &'static str)]],
     /// Bodies for `/_sim/seed` and `/_sim/options`, as (path, JSON).
     prepare: &'static [(&'static str, &'static str)],
+    /// A body for `/_sim/seed` that is made from other files.
+    seed: Option<fn() -> Value>,
     /// Whether the receiver's limits leave room for this rendered record.
     fits: fn(&[u8]) -> bool,
     /// What the event is called in [`Peer::stored`]: its id, unless the other side knows it by another name.
@@ -94,6 +98,7 @@ impl Peer {
         settings: &[],
         modes: &[&[]],
         prepare: &[],
+        seed: None,
         fits: |_| true,
         called: |event| event.id.to_string(),
         stored: |_| Vec::new(),
@@ -104,8 +109,16 @@ impl Peer {
     /// A simulator that is ready for this destination.
     async fn prepare(&self, simulator: &Simulator) {
         simulator.reset().await;
+        self.ready(simulator).await;
+    }
+
+    /// Makes the simulator ready for this destination, whatever else it holds.
+    async fn ready(&self, simulator: &Simulator) {
         for (path, body) in self.prepare {
             simulator.post(path, serde_json::from_str(body).unwrap()).await;
+        }
+        if let Some(seed) = self.seed {
+            simulator.post("seed", seed()).await;
         }
     }
 
@@ -363,10 +376,10 @@ impl Simulator {
     /// Opens a destination that takes its tokens from this simulator. Of two settings with one key the first counts; `AZURE_CLOUD` is no
     /// destination's.
     fn open(&self, name: &str, settings: &[(&str, &str)]) -> Outlet {
-        let kind = destinations::kind(name).unwrap();
         let prefix = setting_prefix(name);
         let full = |key: &str| if key == "AZURE_CLOUD" { key.to_owned() } else { format!("{prefix}__{key}") };
         let values = Values::new(settings.iter().map(|(key, value)| (full(key), (*value).to_owned())));
+        let kind = destinations::kind(name).unwrap();
         let destination =
             (kind.open)(&Section::new(name, kind.settings.to_vec(), &values)).unwrap_or_else(|error| panic!("{error}"));
         let courier = courier::open(destination.transport(), &self.identity).unwrap();
@@ -441,7 +454,8 @@ fn rendered(
     mut keep: impl FnMut(&Event<'_>, &[u8]) -> bool,
 ) -> (Rendered, Vec<String>) {
     let (texts, mut decoded) = (Texts::default(), Decoded::default());
-    let seen: Timestamp = "2026-02-06T00:00:00Z".parse().unwrap();
+    // Some receivers take nothing that was seen long ago.
+    let seen = Timestamp::now();
     bodies.iter().for_each(|body| decode(body, seen, &texts, &mut decoded));
     let (mut buffer, mut spans, mut raw) = (Vec::new(), Vec::new(), Vec::new());
     for event in decoded.events.iter().filter(|event| outlet.destination.takes(event)) {

@@ -38,8 +38,8 @@ fn settings(simulator: &Simulator, state: &std::path::Path) -> BTreeMap<String, 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_is_accounted_for_at_every_destination() {
     let Some(simulator) = Simulator::start(&["--fault-profile", "chaos", "--seed", "11"]) else { return };
-    for (path, body) in PEERS.iter().flat_map(|peer| peer.prepare) {
-        simulator.post(path, serde_json::from_str(body).unwrap()).await;
+    for peer in PEERS {
+        peer.ready(&simulator).await;
     }
     let state = tempfile::tempdir().unwrap();
     let handler = Handler::start(&settings(&simulator, state.path())).await;
