@@ -4,12 +4,14 @@
 
 mod arcsight;
 mod qradar;
+mod servicenow;
 mod splunk;
 mod syslog;
 mod webhook;
 
 /// Every kind of destination, in the order of the documentation.
-pub const CATALOG: &[Kind] = &[splunk::KIND, qradar::KIND, arcsight::KIND, syslog::KIND, webhook::KIND];
+pub const CATALOG: &[Kind] =
+    &[splunk::KIND, qradar::KIND, servicenow::KIND, arcsight::KIND, syslog::KIND, webhook::KIND];
 
 use std::fmt;
 

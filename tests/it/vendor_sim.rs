@@ -29,11 +29,12 @@ use tokio::time::Instant;
 
 use crate::{contract, support};
 
+mod servicenow;
 mod splunk;
 mod webhook;
 
 /// Every destination that speaks HTTP.
-const PEERS: &[&Peer] = &[&splunk::PEER, &webhook::PEER];
+const PEERS: &[&Peer] = &[&splunk::PEER, &servicenow::PEER, &webhook::PEER];
 
 /// Fast enough for a test, patient enough for two misfortunes in a row.
 const POLICY: RetryPolicy =
