@@ -1,11 +1,14 @@
 //! Events of Event Management, which keeps one alert per `message_key` by itself.
+//!
+//! It takes an older word about an alert like any other. So a look at what its alerts know comes first, where the user may read them.
 
 use http::Method;
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::instance::{Instance, result};
+use super::desk::then;
+use super::instance::{self, Instance, result};
 use super::key::key;
 use super::said::{Said, glide};
 use super::ticket::shortened;
@@ -17,7 +20,7 @@ use crate::format::alert::{intent_list, or_empty, resource, signature, status, t
 use crate::format::json::Object;
 use crate::format::severity::{SeverityMap, word};
 use crate::format::text;
-use crate::parcel::{Parcel, Reply, Verdict};
+use crate::parcel::{HttpParcel, Parcel, Reply, Verdict};
 use crate::settings::{Section, SettingsError};
 use crate::transport::{HttpOptions, Transport};
 
@@ -25,8 +28,10 @@ use crate::transport::{HttpOptions, Transport};
 const COLUMN_CHARS: usize = 100;
 /// Longest `description` on an instance that nobody changed.
 const BODY_CHARS: usize = 4000;
-/// Longest value in `additional_info`.
-const INFO_CHARS: usize = 2000;
+/// Longest value in `additional_info`: a look brings those of a whole request back.
+const INFO_CHARS: usize = 500;
+/// Most events of a request; the look before it names as many keys in its address.
+const EVENTS: usize = 50;
 /// Severity that clears an alert.
 const CLEAR: &str = "0";
 
@@ -67,7 +72,7 @@ impl Destination for Events {
 
     /// One request at a time: what is said of an alert must arrive in order.
     fn limits(&self) -> Limits {
-        Limits { records: 100, bytes: 1_000_000, ..Limits::ANY }
+        Limits { records: EVENTS, bytes: 1_000_000, ..Limits::ANY }
     }
 
     fn takes(&self, event: &Event<'_>) -> bool {
@@ -102,41 +107,23 @@ impl Destination for Events {
         record.text("description", &shortened(&format!("{title}: {}", text::trim(&told)), BODY_CHARS));
         record.text("additional_info", &additional_info(event, alert, &said));
         record.close();
-        out.push(b'\n');
         Ok(())
     }
 
     fn pack(&self, records: Records<'_>) -> Parcel {
-        let mut list: Vec<&[u8]> = records.iter().map(|(_, record)| record.trim_ascii_end()).collect();
+        let parsed = records.iter().filter_map(|(_, record)| serde_json::from_slice(record).ok());
+        let mut events: Vec<Told> = parsed.collect();
         // Within a request an older word goes before a newer one, whatever order they came in.
-        list.sort_by_cached_key(|record| order(record));
-        let mut body = b"{\"records\":[".to_vec();
-        body.extend_from_slice(&list.join(&b','));
-        body.extend_from_slice(b"]}");
-        Parcel::Http(self.instance.request(Method::POST, self.url.clone(), body))
+        events.sort_by_cached_key(Told::said);
+        self.look(events)
     }
 
-    /// The answer counts what was taken and does not say which. Sending again is safe, as `message_key` makes one of both: so halves show
-    /// which event it is.
-    fn judge(&self, _sent: &Parcel, reply: &Reply, records: usize) -> Verdict {
-        let answer: Value = match result(reply) {
-            Ok(answer) => answer,
-            Err(verdict) => return verdict,
-        };
-        if records == 0 {
-            return Verdict::Accepted;
-        }
-        match inserted(&answer) {
-            Some(inserted) if inserted >= records => Verdict::Accepted,
-            Some(inserted) if records > 1 => {
-                Verdict::Split { reason: format!("the instance took {inserted} of {records} events") }
-            }
-            Some(_) => Verdict::Retry { after: None, reason: "the instance did not take the event".to_owned() },
-            None => Verdict::Retry {
-                after: None,
-                reason: "the instance does not say how many events it took; check that Event Management is installed"
-                    .to_owned(),
-            },
+    fn judge(&self, sent: &Parcel, reply: &Reply, records: usize) -> Verdict {
+        let Parcel::Http(parcel) = sent else { return Verdict::by_status(reply) };
+        match Stage::deserialize(&parcel.memo) {
+            Ok(Stage::Look { events }) => self.looked(events, reply),
+            Ok(Stage::Send { count }) => counted(reply, count, records),
+            Err(_) => probed(reply, records),
         }
     }
 
@@ -146,22 +133,117 @@ impl Destination for Events {
     }
 }
 
+/// Where a conversation about a request of events stands.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Stage {
+    /// The instance was asked what it knows of these.
+    Look {
+        /// Those to be sent.
+        events: Vec<Told>,
+    },
+    /// Events were sent.
+    Send {
+        /// How many.
+        count: usize,
+    },
+}
+
+/// An event, or an alert that the instance made of it: their members have the same names.
+#[derive(Debug, Serialize, Deserialize)]
+struct Told {
+    #[serde(default)]
+    message_key: String,
+    /// JSON as text.
+    #[serde(default)]
+    additional_info: String,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+impl Told {
+    /// What was said of the alert; nothing where somebody else wrote it.
+    fn said(&self) -> Option<Said> {
+        #[derive(Deserialize)]
+        struct Info {
+            state: Said,
+        }
+        serde_json::from_str::<Info>(&self.additional_info).ok().map(|info| info.state)
+    }
+
+    /// Whether this tells as much of the same alert, or more.
+    fn knows(&self, other: &Self) -> bool {
+        self.message_key.eq_ignore_ascii_case(&other.message_key) && self.said() >= other.said()
+    }
+}
+
+impl Events {
+    /// Asks for the alerts with these keys, which hold nothing that the language of queries understands; see `key`.
+    fn look(&self, events: Vec<Told>) -> Parcel {
+        let keys: Vec<&str> = events.iter().map(|event| event.message_key.as_str()).collect();
+        let query = format!("message_keyIN{}", keys.join(","));
+        let parameters = [
+            ("sysparm_query", query.as_str()),
+            ("sysparm_limit", "1000"),
+            ("sysparm_fields", "message_key,additional_info"),
+            ("sysparm_no_count", "true"),
+        ];
+        let url = self.instance.at("/api/now/v2/table/em_alert", &parameters);
+        let parcel = self.instance.request(Method::GET, url, Vec::new());
+        Parcel::Http(HttpParcel { memo: json!(Stage::Look { events }), ..parcel })
+    }
+
+    /// Sends what the instance does not know yet; everything, where it may not be asked: the role for sending events reads no alerts.
+    fn looked(&self, mut events: Vec<Told>, reply: &Reply) -> Verdict {
+        match result::<Vec<Told>>(reply) {
+            Ok(known) => events.retain(|event| !known.iter().any(|alert| alert.knows(event))),
+            Err(verdict) => match instance::status(reply).map(|status| status.as_u16()) {
+                Some(200..=299 | 400 | 403 | 404) => {}
+                _ => return verdict,
+            },
+        }
+        if events.is_empty() {
+            return Verdict::Accepted;
+        }
+        let parcel =
+            self.instance.request(Method::POST, self.url.clone(), json!({ "records": events }).to_string().into());
+        then(Parcel::Http(HttpParcel { memo: json!(Stage::Send { count: events.len() }), ..parcel }))
+    }
+}
+
+/// The answer counts what was taken and does not say which. Sending again is safe, as `message_key` makes one of both: so halves show which
+/// event it is.
+fn counted(reply: &Reply, count: usize, records: usize) -> Verdict {
+    let answer: Value = match result(reply) {
+        Ok(answer) => answer,
+        Err(verdict) => return verdict,
+    };
+    let retry = |reason: &str| Verdict::Retry { after: None, reason: reason.to_owned() };
+    match inserted(&answer) {
+        Some(inserted) if inserted >= count => Verdict::Accepted,
+        Some(inserted) if records > 1 => {
+            Verdict::Split { reason: format!("the instance took {inserted} of {count} events") }
+        }
+        Some(_) => retry("the instance did not take the event"),
+        None => retry("the instance does not say how many events it took; check that Event Management is installed"),
+    }
+}
+
 /// The number in `{"Default Bulk Endpoint":"3 events were inserted"}`.
 fn inserted(answer: &Value) -> Option<usize> {
     let texts = answer.as_object()?.values().filter_map(Value::as_str);
     texts.filter_map(|text| text.split_whitespace().next()?.parse().ok()).next()
 }
 
-/// By what events of one request are put in order: the time, and at the same time the end after the beginning.
-fn order(record: &[u8]) -> (String, bool) {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Told {
-        time_of_event: String,
-        resolution_state: String,
+/// What a reply says outside of a conversation.
+fn probed(reply: &Reply, records: usize) -> Verdict {
+    match result::<Value>(reply) {
+        Ok(_) if records > 0 => {
+            Verdict::Retry { after: None, reason: "the conversation about the events was lost".to_owned() }
+        }
+        Ok(_) => Verdict::Accepted,
+        Err(verdict) => verdict,
     }
-    let told: Told = serde_json::from_slice(record).unwrap_or_default();
-    (told.time_of_event, told.resolution_state == "Closing")
 }
 
 /// An object as text, since every value of an event is one; of texts, so that event rules can read each.

@@ -1,58 +1,79 @@
-//! Rows of an import set: the transform map of the instance makes tickets of them, and coalesces on the key in one step.
-
-use std::collections::BTreeMap;
+//! Rows of an import set: the transform map of the instance makes tickets of them, and coalesces on the key in one step, so that creators
+//! that meet leave one ticket.
+//!
+//! A look comes first here too: a transform map takes an older word like any other.
 
 use http::Method;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::json;
 use url::Url;
 
-use super::impact::ImpactMap;
-use super::instance::{Instance, clean, is_name, name, result};
-use super::states::{States, fixed_columns};
-use super::ticket::Report;
-use super::{Destination, Selection};
+use super::Destination;
+use super::change::{Change, decide};
+use super::desk::{Columns, Desk, then};
+use super::instance::{clean, is_name, name, result};
+use super::key::of_ticket;
+use super::row::{probed, rows};
+use super::talk::{Otherwise, Stage, Talk};
 use crate::batch::{Limits, Records};
 use crate::destinations::RenderError;
-use crate::event::{Event, Status};
-use crate::format::json::Object;
-use crate::parcel::{Parcel, Reply, Verdict};
+use crate::event::Event;
+use crate::parcel::{HttpParcel, Parcel, Reply, Verdict};
 use crate::settings::{Section, SettingsError};
-use crate::transport::{HttpOptions, Transport};
-
-/// A table that everybody may read one row of.
-const PROBED_TABLE: &str = "sys_user";
+use crate::transport::Transport;
 
 /// The opened destination.
 #[derive(Debug)]
 pub(super) struct Rows {
-    transport: Transport,
-    instance: Instance,
+    desk: Desk,
     url: Url,
     prefix: String,
-    selection: Selection,
-    impacts: ImpactMap,
-    states: States,
-    fixed: BTreeMap<String, String>,
-    lanes: usize,
 }
 
 impl Rows {
     pub(super) fn open(section: &Section<'_>) -> Result<Self, SettingsError> {
-        let instance = Instance::from_section(section);
+        let desk = Desk::from_section(section);
         let staging = name(section, "STAGING_TABLE");
-        let rows = Self {
-            transport: Transport::Http(HttpOptions::from_section(section)),
-            url: instance.at(&format!("/api/now/import/{staging}"), &[]),
-            instance,
-            prefix: prefix(section),
-            selection: Selection::from_section(section),
-            impacts: ImpactMap::from_section(section),
-            states: States::from_section(section, &name(section, "TABLE")),
-            fixed: fixed_columns(section),
-            lanes: section.number("CONCURRENCY", 1..=4),
+        let url = desk.instance.at(&format!("/api/now/import/{staging}"), &[]);
+        section.finish(Self { desk, url, prefix: prefix(section) })
+    }
+
+    /// Sends a row, one per request: only then the transformation runs before the answer, and the answer says what became of it.
+    fn send(&self, talk: Talk, columns: Columns) -> Verdict {
+        let row: Columns = columns.into_iter().map(|(name, value)| (format!("{}{name}", self.prefix), value)).collect();
+        let parcel = self.desk.instance.request(Method::POST, self.url.clone(), json!(row).to_string().into_bytes());
+        then(Parcel::Http(HttpParcel { memo: json!(talk.at(Stage::Create)), ..parcel }))
+    }
+
+    /// Decides by what a look found.
+    fn looked(&self, talk: Talk, reply: &Reply) -> Verdict {
+        let found = match rows(reply, &of_ticket(&talk.report.key, talk.number)) {
+            Ok(found) => found,
+            Err(verdict) => return verdict,
         };
-        section.finish(rows)
+        let said = talk.report.said;
+        let Some(ticket) = found.first() else {
+            // The ticket before this one is closed, and the alert is not active again: there is nothing to follow up.
+            if talk.number > 1 && !said.is_active() {
+                return Verdict::Accepted;
+            }
+            let mut new = self.desk.new_ticket(&talk, &said);
+            if let Some(state) = self.desk.states.of(&said) {
+                new.extend(self.desk.states.move_to(state, &said));
+            }
+            return self.send(talk, new);
+        };
+        match decide(ticket, &talk.report, talk.number, &self.desk.states, &self.desk.impacts) {
+            Change::Nothing | Change::Write { otherwise: Otherwise::Leave, .. } => Verdict::Accepted,
+            Change::Follow => then(self.desk.look(talk.next(&ticket.sys_id))),
+            Change::Write { mut columns, .. } => {
+                // Journals take every text that comes, also when a row is sent twice.
+                columns.remove("work_notes");
+                columns.insert("correlation_id".to_owned(), json!(of_ticket(&talk.report.key, talk.number)));
+                columns.insert("short_description".to_owned(), json!(talk.report.short_description));
+                self.send(talk, columns)
+            }
+        }
     }
 }
 
@@ -69,79 +90,41 @@ fn prefix(section: &Section<'_>) -> String {
 
 impl Destination for Rows {
     fn transport(&self) -> &Transport {
-        &self.transport
+        &self.desk.transport
     }
 
-    /// One row per request: only then the transformation runs before the answer, and the answer says what became of the row.
     fn limits(&self) -> Limits {
-        Limits { records: 1, lanes: self.lanes, ..Limits::ANY }
+        self.desk.limits()
     }
 
     fn takes(&self, event: &Event<'_>) -> bool {
-        self.selection.takes(event)
+        self.desk.selection.takes(event)
     }
 
-    /// Texts only: the import mangles everything else.
     fn render(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), RenderError> {
-        let report = Report::of(event)?;
-        let (impact, urgency) = self.impacts.of(report.said.severity);
-        let state = match report.said.status {
-            Status::InProgress => self.states.in_progress.as_deref(),
-            Status::Resolved | Status::Dismissed => self.states.resolved.as_deref(),
-            Status::New | Status::Unknown => None,
-        };
-        let closing = self.states.closing.as_ref().filter(|_| state.is_some() && report.said.is_over());
-        let said = report.said.to_string();
-        let own = [
-            ("correlation_id", Some(report.key.as_str())),
-            ("correlation_display", Some(said.as_str())),
-            ("short_description", Some(report.short_description.as_str())),
-            ("description", Some(report.description.as_str())),
-            ("impact", Some(impact.as_str())),
-            ("urgency", Some(urgency.as_str())),
-            ("state", state),
-            ("close_code", closing.map(|(code, _)| code.as_str())),
-            ("close_notes", closing.map(|(_, notes)| notes.as_str())),
-        ];
-        let fixed = self.fixed.iter().map(|(column, value)| (column.as_str(), Some(value.as_str())));
-        let mut row = Object::open(out);
-        for (column, value) in own.into_iter().chain(fixed) {
-            row.optional(&format!("{}{column}", self.prefix), value);
-        }
-        row.close();
-        Ok(())
+        Desk::render(event, out)
     }
 
     fn pack(&self, records: Records<'_>) -> Parcel {
-        Parcel::Http(self.instance.request(Method::POST, self.url.clone(), records.joined().into()))
+        self.desk.open_talk(records)
     }
 
-    /// The status is 200 or 201 even where the transformation failed; each row's own says more.
-    fn judge(&self, _sent: &Parcel, reply: &Reply, records: usize) -> Verdict {
-        if records == 0 {
-            return result::<Value>(reply).map_or_else(|verdict| verdict, |_| Verdict::Accepted);
-        }
-        let outcomes: Vec<Outcome> = match result(reply) {
-            Ok(outcomes) => outcomes,
-            Err(verdict) => return verdict,
-        };
-        if outcomes.is_empty() {
-            let reason = "the row was not transformed: STAGING_TABLE has no active transform map";
-            return Verdict::Misconfigured { reason: reason.to_owned() };
-        }
-        match outcomes.iter().find(|outcome| !outcome.is_good()) {
-            None => Verdict::Accepted,
-            Some(bad) => Verdict::Rejected { reason: bad.reason() },
+    fn judge(&self, sent: &Parcel, reply: &Reply, records: usize) -> Verdict {
+        let Parcel::Http(parcel) = sent else { return Verdict::by_status(reply) };
+        match Talk::of(parcel) {
+            None => probed(reply, records),
+            Some(talk) if matches!(talk.stage, Stage::Look { .. }) => self.looked(talk, reply),
+            Some(_) => transformed(reply),
         }
     }
 
-    /// Proves address, trust and credential; not that the staging table exists, which only a row could.
+    /// Proves address, trust, credential and the right to read tickets; not that the staging table exists, which only a row could.
     fn probe(&self) -> Option<Parcel> {
-        Some(Parcel::Http(self.instance.probe(PROBED_TABLE, "sys_id")))
+        Some(self.desk.probe())
     }
 
     fn warnings(&self) -> Vec<String> {
-        self.states.warnings()
+        self.desk.states.warnings()
     }
 }
 
@@ -164,6 +147,21 @@ impl Outcome {
         let message = clean(self.error_message.as_deref().unwrap_or_default());
         let colon = if message.is_empty() { "" } else { ": " };
         format!("the transform map answered {}{colon}{message}", clean(&self.status))
+    }
+}
+
+/// The status of the reply is 200 or 201 even where the transformation failed; each row's own says more.
+fn transformed(reply: &Reply) -> Verdict {
+    let outcomes: Vec<Outcome> = match result(reply) {
+        Ok(outcomes) => outcomes,
+        Err(verdict) => return verdict,
+    };
+    match outcomes.iter().find(|outcome| !outcome.is_good()) {
+        Some(bad) => Verdict::Rejected { reason: bad.reason() },
+        None if outcomes.is_empty() => Verdict::Misconfigured {
+            reason: "the row was not transformed: STAGING_TABLE has no active transform map".to_owned(),
+        },
+        None => Verdict::Accepted,
     }
 }
 

@@ -4,14 +4,18 @@
 //! [Import Set API](https://www.servicenow.com/docs/r/api-reference/rest-apis/c_ImportSetAPI.html), and "Push events with a web service API" of
 //! Event Management.
 
+mod change;
+mod desk;
 mod event;
 mod impact;
 mod import;
 mod instance;
 mod key;
+mod row;
 mod said;
 mod states;
 mod table;
+mod talk;
 mod ticket;
 
 use super::{Destination, Kind, Rehearsal};
@@ -27,7 +31,7 @@ pub(super) const KIND: Kind = Kind {
     settings: &[SETTINGS, HTTP_SETTINGS],
     open,
     rehearsal: Rehearsal {
-        // The other modes ask what is there already, and a stand-in without a memory cannot answer that.
+        // Mode table reads back what it wrote, and a stand-in without a memory cannot answer that.
         settings: &[
             ("URL", "{http}/servicenow"),
             ("MODE", "import"),
@@ -35,11 +39,14 @@ pub(super) const KIND: Kind = Kind {
             ("PASSWORD", "not-a-secret-rehearsal-only"),
             ("CLOSE_CODE", "Solution provided"),
         ],
-        replies: &[(
-            "/servicenow/api/now/import/",
-            201,
-            r#"{"import_set":"ISET0000001","result":[{"table":"incident","status":"inserted","sys_id":"0"}]}"#,
-        )],
+        replies: &[
+            ("/servicenow/api/now/v2/table/", 200, r#"{"result":[]}"#),
+            (
+                "/servicenow/api/now/import/",
+                201,
+                r#"{"import_set":"ISET0000001","result":[{"table":"incident","status":"inserted","sys_id":"0"}]}"#,
+            ),
+        ],
     },
     create: None,
 };
@@ -119,13 +126,21 @@ const SETTINGS: &[Setting] = &[
     Setting::default("CONCURRENCY", "2", "Tickets worked on at once, between 1 and 4."),
 ];
 
+/// What alerts become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Table,
+    Import,
+    Event,
+}
+
 fn open(section: &Section<'_>) -> Result<Box<dyn Destination>, SettingsError> {
-    let modes: [(&str, fn(&Section<'_>) -> Result<Box<dyn Destination>, SettingsError>); 3] = [
-        ("table", |section| Ok(Box::new(table::Tickets::open(section)?))),
-        ("import", |section| Ok(Box::new(import::Rows::open(section)?))),
-        ("event", |section| Ok(Box::new(event::Events::open(section)?))),
-    ];
-    section.choice("MODE", &modes)(section)
+    let modes = [("table", Mode::Table), ("import", Mode::Import), ("event", Mode::Event)];
+    Ok(match section.choice("MODE", &modes) {
+        Mode::Table => Box::new(table::Tickets::open(section)?),
+        Mode::Import => Box::new(import::Rows::open(section)?),
+        Mode::Event => Box::new(event::Events::open(section)?),
+    })
 }
 
 /// Which alerts are taken. Other records are no matter for a ticket.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::desk::{Columns, columns};
 use super::instance::is_name;
+use super::said::Said;
+use crate::event::Status;
 use crate::settings::Section;
 
 /// The states of one table's tickets.
@@ -35,6 +38,24 @@ impl States {
             resolved: state(section, "STATE_RESOLVED", resolved),
             canceled: state(section, "STATE_CANCELED", canceled),
             closing,
+        }
+    }
+
+    /// The columns that move a ticket to a state because of what was said.
+    pub(super) fn move_to(&self, state: &str, said: &Said) -> Columns {
+        let mut moved = columns([("state", state)]);
+        if let Some((code, notes)) = self.closing.as_ref().filter(|_| said.is_over()) {
+            moved.extend(columns([("close_code", code), ("close_notes", notes)]));
+        }
+        moved
+    }
+
+    /// The state of a ticket whose alert is no longer new, if any.
+    pub(super) fn of(&self, said: &Said) -> Option<&str> {
+        match said.status {
+            Status::Resolved | Status::Dismissed => self.resolved.as_deref(),
+            Status::InProgress => self.in_progress.as_deref(),
+            Status::New | Status::Unknown => None,
         }
     }
 

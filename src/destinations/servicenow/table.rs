@@ -4,146 +4,60 @@
 //! `correlation_id`, a creation is followed by another look, and what was found decides. Whatever breaks off in between, the next delivery
 //! looks again. What was said last is remembered in the ticket itself, in `correlation_display` (see [`Said`](super::said::Said)).
 
-mod change;
-mod row;
-mod talk;
-
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use http::Method;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use self::change::{Change, decide};
-use self::row::{Row, rows};
-use self::talk::{Doubt, Otherwise, Stage, Talk};
-use super::impact::ImpactMap;
-use super::instance::{Instance, name, result, status, verdict};
+use super::Destination;
+use super::change::{Change, decide};
+use super::desk::{Columns, Desk, columns, then};
+use super::instance::{result, status, verdict};
 use super::key::of_ticket;
-use super::states::{States, fixed_columns};
-use super::ticket::Report;
-use super::{Destination, Selection};
+use super::row::{COLUMNS, FIELDS, Row, probed, rows};
+use super::talk::{Doubt, Otherwise, Stage, Talk};
 use crate::batch::{Limits, Records};
 use crate::destinations::RenderError;
 use crate::event::Event;
-use crate::parcel::{Failure, Parcel, Reply, Verdict};
+use crate::parcel::{Failure, HttpParcel, Parcel, Reply, Verdict};
 use crate::settings::{Section, SettingsError};
-use crate::transport::{HttpOptions, Transport};
-
-/// Column names and their new values.
-type Columns = Map<String, Value>;
-
-/// Most rows of a look: one, unless creators met.
-const ROWS: &str = "10";
-
-/// How long a creation that may yet happen is given before it is looked for.
-const SETTLING: Duration = Duration::from_secs(1);
-
-/// Why tickets cannot be kept apart.
-const COLUMNS: &str = "the table does not keep correlation_id and correlation_display: it lacks these columns, or the user may not read \
-                       or write them; check TABLE and field rules";
+use crate::transport::Transport;
 
 /// The opened destination.
 #[derive(Debug)]
 pub(super) struct Tickets {
-    transport: Transport,
-    instance: Instance,
-    table: String,
-    selection: Selection,
-    impacts: ImpactMap,
-    states: States,
-    fixed: BTreeMap<String, String>,
-    lanes: usize,
+    desk: Desk,
 }
 
 impl Tickets {
     pub(super) fn open(section: &Section<'_>) -> Result<Self, SettingsError> {
-        let table = name(section, "TABLE");
-        let tickets = Self {
-            transport: Transport::Http(HttpOptions::from_section(section)),
-            instance: Instance::from_section(section),
-            selection: Selection::from_section(section),
-            impacts: ImpactMap::from_section(section),
-            states: States::from_section(section, &table),
-            fixed: fixed_columns(section),
-            lanes: section.number("CONCURRENCY", 1..=4),
-            table,
+        section.finish(Self { desk: Desk::from_section(section) })
+    }
+
+    /// Asks for the alert's tickets.
+    fn look(&self, talk: Talk, doubt: Option<Doubt>) -> Verdict {
+        then(self.desk.look(talk.at(Stage::Look { doubt })))
+    }
+
+    /// Writes these columns: of a new ticket, or of the one with that id.
+    fn write(&self, talk: Talk, sys_id: Option<&str>, columns: &Columns, stage: Stage) -> Verdict {
+        let query = [("sysparm_fields", FIELDS), ("sysparm_exclude_reference_link", "true")];
+        let (method, path) = match sys_id {
+            None => (Method::POST, self.desk.path()),
+            Some(sys_id) => (Method::PATCH, format!("{}/{sys_id}", self.desk.path())),
         };
-        section.finish(tickets)
-    }
-
-    fn path(&self) -> String {
-        // Version 2: an empty result is 200 there, and 404 means what it says.
-        format!("/api/now/v2/table/{}", self.table)
-    }
-
-    fn parcel(
-        &self,
-        talk: &Talk,
-        method: Method,
-        path: &str,
-        query: &[(&str, &str)],
-        body: Option<&Columns>,
-    ) -> Parcel {
-        let body = body.map(|columns| json!(columns).to_string().into_bytes()).unwrap_or_default();
-        let mut parcel = self.instance.request(method, self.instance.at(path, query), body);
-        parcel.delay = match talk.stage {
-            Stage::Look { doubt: Some(Doubt::Unanswered { .. }) } => Some(SETTLING),
-            _ => None,
-        };
-        parcel.memo = json!(talk);
-        Parcel::Http(parcel)
-    }
-
-    /// Asks for the tickets with this key, the oldest first.
-    fn look(&self, talk: &Talk) -> Parcel {
-        // The key holds nothing that this language understands; see `key`.
-        let key = of_ticket(&talk.report.key, talk.number);
-        let query = format!("correlation_id={key}^ORDERBYsys_created_on^ORDERBYsys_id");
-        let parameters = [
-            ("sysparm_query", query.as_str()),
-            ("sysparm_limit", ROWS),
-            ("sysparm_fields", row::FIELDS),
-            ("sysparm_display_value", "false"),
-            ("sysparm_exclude_reference_link", "true"),
-            ("sysparm_no_count", "true"),
-        ];
-        self.parcel(talk, Method::GET, &self.path(), &parameters, None)
+        let url = self.desk.instance.at(&path, &query);
+        let parcel = self.desk.instance.request(method, url, json!(columns).to_string().into_bytes());
+        then(Parcel::Http(HttpParcel { memo: json!(talk.at(stage)), ..parcel }))
     }
 
     /// A new ticket always begins as that of a new alert; what more there is to say is then a change like any other.
     fn create(&self, talk: Talk) -> Verdict {
-        let Talk { report, number, parent, .. } = &talk;
-        let (impact, urgency) = self.impacts.of(report.said.severity);
-        let mut columns: Columns = self.fixed.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
-        columns.extend(
-            [
-                ("correlation_id", of_ticket(&report.key, *number)),
-                ("correlation_display", talk.begun().to_string()),
-                ("short_description", report.short_description.clone()),
-                ("description", report.description.clone()),
-                ("impact", impact),
-                ("urgency", urgency),
-            ]
-            .map(|(name, value)| (name.to_owned(), json!(value))),
-        );
-        if let Some(parent) = parent {
-            let column = if self.table == "incident" { "parent_incident" } else { "parent" };
-            columns.insert(column.to_owned(), json!(parent));
-            columns.insert(
-                "work_notes".to_owned(),
-                json!(format!("The ticket before this one is closed. {}", report.note())),
-            );
+        let mut new = self.desk.new_ticket(&talk, &talk.begun());
+        if let Some(parent) = &talk.parent {
+            let column = if self.desk.table == "incident" { "parent_incident" } else { "parent" };
+            let note = format!("The ticket before this one is closed. {}", talk.report.note());
+            new.extend(columns([(column, parent), ("work_notes", &note)]));
         }
-        let query = [("sysparm_fields", row::FIELDS), ("sysparm_exclude_reference_link", "true")];
-        let talk = talk.at(Stage::Create);
-        then(self.parcel(&talk, Method::POST, &self.path(), &query, Some(&columns)))
-    }
-
-    fn write(&self, talk: Talk, sys_id: &str, columns: &Columns, stage: Stage) -> Verdict {
-        let query = [("sysparm_fields", row::FIELDS), ("sysparm_exclude_reference_link", "true")];
-        let talk = talk.at(stage);
-        then(self.parcel(&talk, Method::PATCH, &format!("{}/{sys_id}", self.path()), &query, Some(columns)))
+        self.write(talk, None, &new, Stage::Create)
     }
 
     /// Decides by what a look found.
@@ -154,18 +68,18 @@ impl Tickets {
             Err(verdict) => return verdict,
         };
         let Some((ticket, others)) = found.split_first() else { return self.nothing_there(talk, doubt) };
-        if let Some(state) = self.states.canceled.as_ref().filter(|_| !talk.leaves_duplicates)
+        if let Some(state) = self.desk.states.canceled.as_ref().filter(|_| !talk.leaves_duplicates)
             && let Some(duplicate) = others.iter().find(|row| row.is_spare())
         {
             let note = format!("Canceled: a duplicate of {}, which was created at the same time.", ticket.number());
             let columns = columns([("state", state.as_str()), ("work_notes", &note)]);
-            return self.write(talk, &duplicate.sys_id, &columns, Stage::Cancel);
+            return self.write(talk, Some(&duplicate.sys_id), &columns, Stage::Cancel);
         }
-        match decide(ticket, &talk.report, talk.number, &self.states, &self.impacts) {
+        match decide(ticket, &talk.report, talk.number, &self.desk.states, &self.desk.impacts) {
             Change::Nothing => Verdict::Accepted,
-            Change::Follow => then(self.look(&talk.next(&ticket.sys_id))),
+            Change::Follow => self.look(talk.next(&ticket.sys_id), None),
             Change::Write { columns, otherwise } => {
-                self.write(talk, &ticket.sys_id, &columns, Stage::Change { otherwise })
+                self.write(talk, Some(&ticket.sys_id), &columns, Stage::Change { otherwise })
             }
         }
     }
@@ -186,13 +100,11 @@ impl Tickets {
 
     /// Looks once more after a creation: to find what an unanswered request did, or that somebody else created one too.
     fn created(&self, talk: Talk, reply: &Reply) -> Verdict {
-        let unanswered = |talk: Talk, reason: String| {
-            then(self.look(&talk.at(Stage::Look { doubt: Some(Doubt::Unanswered { reason }) })))
-        };
+        let unanswered = |talk: Talk, reason: String| self.look(talk.created(), Some(Doubt::Unanswered { reason }));
         match (status(reply), reply) {
             (Some(status), _) if status.is_success() => match result::<Row>(reply) {
                 Ok(row) if row.is_kept(&of_ticket(&talk.report.key, talk.number), &talk.begun()) => {
-                    then(self.look(&talk.at(Stage::Look { doubt: Some(Doubt::Created) })))
+                    self.look(talk.created(), Some(Doubt::Created))
                 }
                 Ok(row) => self.orphaned(talk, &row),
                 Err(_) => unanswered(talk, format!("HTTP {status} without the new ticket")),
@@ -215,11 +127,11 @@ impl Tickets {
 
     /// A ticket came about that nobody could find again: it is withdrawn before anything else is tried.
     fn orphaned(&self, talk: Talk, row: &Row) -> Verdict {
-        match &self.states.canceled {
+        match &self.desk.states.canceled {
             Some(state) if row.has_id() => {
                 let note = format!("Canceled by Defender Relay: {COLUMNS}.");
                 let columns = columns([("state", state.as_str()), ("work_notes", &note)]);
-                self.write(talk, &row.sys_id, &columns, Stage::Withdraw)
+                self.write(talk, Some(&row.sys_id), &columns, Stage::Withdraw)
             }
             _ => Verdict::Misconfigured { reason: COLUMNS.to_owned() },
         }
@@ -231,12 +143,16 @@ impl Tickets {
         match (refused, otherwise) {
             (true, Otherwise::Leave) => Verdict::Accepted,
             (true, Otherwise::Write { columns }) => {
-                self.write(talk, sys_id, &columns, Stage::Change { otherwise: Otherwise::Fail })
+                self.write(talk, Some(sys_id), &columns, Stage::Change { otherwise: Otherwise::Fail })
             }
             (false, _) if status(reply).is_some_and(|status| status.as_u16() == 404) => {
                 Verdict::Retry { after: None, reason: "the ticket is gone, or the user may not write to it".to_owned() }
             }
             _ => match result::<Row>(reply) {
+                // A creator that met another may have changed what that one canceled.
+                Ok(row) if row.said().is_some() && talk.is_creator => {
+                    self.look(Talk { is_creator: false, ..talk }, Some(Doubt::Created))
+                }
                 Ok(row) if row.said().is_some() => Verdict::Accepted,
                 Ok(_) => Verdict::Misconfigured { reason: COLUMNS.to_owned() },
                 Err(verdict) => verdict,
@@ -247,48 +163,37 @@ impl Tickets {
 
 impl Destination for Tickets {
     fn transport(&self) -> &Transport {
-        &self.transport
+        &self.desk.transport
     }
 
-    /// The API takes one record per request. Few at once: instances limit how many requests a user has under way.
     fn limits(&self) -> Limits {
-        Limits { records: 1, lanes: self.lanes, ..Limits::ANY }
+        self.desk.limits()
     }
 
     fn takes(&self, event: &Event<'_>) -> bool {
-        self.selection.takes(event)
+        self.desk.selection.takes(event)
     }
 
     fn render(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), RenderError> {
-        serde_json::to_writer(out, &Report::of(event)?).map_err(|error| RenderError(error.to_string()))
+        Desk::render(event, out)
     }
 
     fn pack(&self, records: Records<'_>) -> Parcel {
-        let report = records.iter().next().and_then(|(_, record)| serde_json::from_slice(record).ok());
-        match report {
-            Some(report) => self.look(&Talk::about(report)),
-            // Never called with an empty run or with what `render` did not write.
-            None => Parcel::Http(self.instance.probe(&self.table, row::FIELDS)),
-        }
+        self.desk.open_talk(records)
     }
 
     fn judge(&self, sent: &Parcel, reply: &Reply, records: usize) -> Verdict {
         let Parcel::Http(parcel) = sent else { return Verdict::by_status(reply) };
-        let Ok(talk) = serde_json::from_value::<Talk>(parcel.memo.clone()) else {
-            let probed = rows_of_any_key(reply);
-            let lost = || Verdict::Retry { after: None, reason: "the record of this conversation was lost".to_owned() };
-            return if records == 0 { probed } else { lost() };
-        };
+        let Some(talk) = Talk::of(parcel) else { return probed(reply, records) };
         let sys_id = parcel.url.path().rsplit('/').next().unwrap_or_default();
         match talk.stage.clone() {
             Stage::Look { doubt } => self.looked(talk, doubt, reply),
             Stage::Create => self.created(talk, reply),
             Stage::Change { otherwise } => self.changed(talk, sys_id, otherwise, reply),
             Stage::Cancel => match verdict(reply) {
-                Verdict::Accepted => then(self.look(&talk.at(Stage::Look { doubt: None }))),
+                Verdict::Accepted => self.look(talk, None),
                 Verdict::Misconfigured { .. } | Verdict::Rejected { .. } => {
-                    let talk = Talk { leaves_duplicates: true, ..talk };
-                    then(self.look(&talk.at(Stage::Look { doubt: None })))
+                    self.look(Talk { leaves_duplicates: true, ..talk }, None)
                 }
                 verdict => verdict,
             },
@@ -298,24 +203,12 @@ impl Destination for Tickets {
 
     /// Proves address, trust, credential, the right to read, and, where the table is not empty, the columns that are needed.
     fn probe(&self) -> Option<Parcel> {
-        Some(Parcel::Http(self.instance.probe(&self.table, "sys_id,correlation_id,correlation_display")))
+        Some(self.desk.probe())
     }
 
     fn warnings(&self) -> Vec<String> {
-        self.states.warnings()
+        self.desk.states.warnings()
     }
-}
-
-fn rows_of_any_key(reply: &Reply) -> Verdict {
-    match result::<Vec<Row>>(reply) {
-        Ok(rows) if rows.iter().all(Row::has_columns) => Verdict::Accepted,
-        Ok(_) => Verdict::Misconfigured { reason: COLUMNS.to_owned() },
-        Err(verdict) => verdict,
-    }
-}
-
-fn then(parcel: Parcel) -> Verdict {
-    Verdict::Then(Box::new(parcel))
 }
 
 fn reason(verdict: Verdict) -> String {
@@ -326,10 +219,6 @@ fn reason(verdict: Verdict) -> String {
         | Verdict::Split { reason } => reason,
         Verdict::Accepted | Verdict::Partial { .. } | Verdict::Then(_) => String::new(),
     }
-}
-
-fn columns<const N: usize>(pairs: [(&str, &str); N]) -> Columns {
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect()
 }
 
 #[cfg(test)]

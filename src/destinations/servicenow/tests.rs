@@ -129,7 +129,7 @@ fn only_alerts_are_taken_and_incidents_as_the_settings_say() {
 
 #[test]
 fn probes_ask_for_one_row() {
-    for (mode, path) in [("table", "incident"), ("import", "sys_user"), ("event", "em_event")] {
+    for (mode, path) in [("table", "incident"), ("import", "incident"), ("event", "em_event")] {
         let parcel = http(open_with(&[("MODE", mode)]).probe());
         assert_eq!(parcel.method, http::Method::GET);
         assert_eq!(parcel.url.path(), format!("/api/now/v2/table/{path}"));

@@ -1,6 +1,8 @@
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use serde_json::Value;
 
+use super::super::desk::SETTLING;
 use super::super::tests::{BRUTE_FORCE, open_with, pretty, with_event};
 use super::*;
 use crate::batch::Span;
@@ -104,6 +106,19 @@ fn a_change_is_this() {
     insta::assert_snapshot!("servicenow_change", pretty(std::str::from_utf8(&change.body).unwrap()));
     let kept = json!({"result": row(json!({"correlation_display": delivery.body()["correlation_display"]}))});
     assert!(matches!(delivery.answer_http(200, &kept), Verdict::Accepted));
+}
+
+#[test]
+fn a_creator_looks_again_after_its_first_change() {
+    let mut delivery = Delivery::of(&BRUTE_FORCE.replace(r#""Status":"New""#, r#""Status":"InProgress""#), &[]);
+    delivery.goes_on(200, &found(&[]));
+    assert_eq!(delivery.body()["correlation_display"], SAID, "every ticket begins as new");
+    delivery.goes_on(201, &json!({"result": row(Value::Null)}));
+    assert_eq!(delivery.goes_on(200, &found(&[row(Value::Null)])).method, Method::PATCH);
+    assert_eq!(delivery.body()["state"], "2");
+    let changed = row(json!({"correlation_display": delivery.body()["correlation_display"], "state": "2"}));
+    assert_eq!(delivery.goes_on(200, &json!({"result": changed})).method, Method::GET);
+    assert!(matches!(delivery.answer_http(200, &found(&[changed])), Verdict::Accepted));
 }
 
 #[test]

@@ -93,7 +93,8 @@ async fn a_change_without_an_answer_leaves_one_note() {
 #[tokio::test]
 async fn creators_that_meet_leave_one_open_ticket_for_each_alert() {
     let Some(simulator) = Simulator::start(&[]) else { return };
-    for (name, bodies) in [("five", five()), ("many", many())] {
+    let worked_on = (0..40).map(|number| alert(&format!("alert-{number}"), "InProgress", 2)).collect();
+    for (name, bodies) in [("five", five()), ("many", many()), ("in progress", worked_on)] {
         simulator.reset().await;
         // Every look is slow, so that all of them miss what the others create.
         simulator.fault("servicenow", json!({"kind": "delay", "delay_s": 0.02, "probability": 1.0, "seed": 1})).await;

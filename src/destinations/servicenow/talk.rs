@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Columns;
-use crate::destinations::servicenow::said::Said;
-use crate::destinations::servicenow::ticket::Report;
+use super::desk::Columns;
+use super::said::Said;
+use super::ticket::Report;
 use crate::event::Status;
+use crate::parcel::HttpParcel;
 
 /// A conversation about one alert.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -16,6 +17,8 @@ pub(super) struct Talk {
     pub(super) number: u32,
     /// The ticket before that.
     pub(super) parent: Option<String>,
+    /// Whether it sent a new ticket.
+    pub(super) is_creator: bool,
     /// Whether duplicates stay, since the instance refused to cancel one.
     pub(super) leaves_duplicates: bool,
     /// What was sent last.
@@ -75,7 +78,24 @@ pub(super) enum Otherwise {
 impl Talk {
     /// A conversation that begins with a look.
     pub(super) fn about(report: Report) -> Self {
-        Self { report, number: 1, parent: None, leaves_duplicates: false, stage: Stage::Look { doubt: None } }
+        Self {
+            report,
+            number: 1,
+            parent: None,
+            is_creator: false,
+            leaves_duplicates: false,
+            stage: Stage::Look { doubt: None },
+        }
+    }
+
+    /// The conversation that a parcel belongs to; none for a probe.
+    pub(super) fn of(parcel: &HttpParcel) -> Option<Self> {
+        Self::deserialize(&parcel.memo).ok()
+    }
+
+    /// The same conversation, in which a new ticket was sent.
+    pub(super) fn created(self) -> Self {
+        Self { is_creator: true, ..self }
     }
 
     /// The same conversation at another stage.

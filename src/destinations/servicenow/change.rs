@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
+use super::desk::{Columns, columns};
+use super::impact::ImpactMap;
 use super::row::Row;
+use super::said::Said;
+use super::states::States;
 use super::talk::Otherwise;
-use super::{Columns, columns};
-use crate::destinations::servicenow::impact::ImpactMap;
-use crate::destinations::servicenow::said::Said;
-use crate::destinations::servicenow::states::States;
-use crate::destinations::servicenow::ticket::Report;
+use super::ticket::Report;
 use crate::event::Status;
 
 /// Most tickets of one alert. Each is one more look for every later word about it.
@@ -63,24 +63,14 @@ pub(super) fn decide(ticket: &Row, report: &Report, number: u32, states: &States
     let note =
         format!("{} This instance refused state {state} from Defender Relay: please set it by hand.", report.note());
     without.insert("work_notes".to_owned(), json!(note));
-    change.insert("state".to_owned(), json!(state));
-    if said.is_over()
-        && let Some((code, notes)) = &states.closing
-    {
-        change.insert("close_code".to_owned(), json!(code));
-        change.insert("close_notes".to_owned(), json!(notes));
-    }
+    change.extend(states.move_to(state, &said));
     Change::Write { columns: change, otherwise: Otherwise::Write { columns: without } }
 }
 
 /// The state that the ticket moves to, if any.
 fn state<'s>(ticket: &Row, said: &Said, was_over: bool, states: &'s States) -> Option<&'s str> {
-    let wanted = match said.status {
-        Status::Resolved | Status::Dismissed => states.resolved.as_deref(),
-        Status::InProgress => states.in_progress.as_deref(),
-        // Active again: out of the resolved state, where the ticket got there.
-        Status::New if was_over && states.resolved.as_deref() == Some(&ticket.state) => states.in_progress.as_deref(),
-        Status::New | Status::Unknown => None,
-    };
+    // Active again: out of the resolved state, where the ticket got there.
+    let returns = said.status == Status::New && was_over && states.resolved.as_deref() == Some(&ticket.state);
+    let wanted = if returns { states.in_progress.as_deref() } else { states.of(said) };
     wanted.filter(|state| *state != ticket.state)
 }

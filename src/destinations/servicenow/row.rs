@@ -3,14 +3,17 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::COLUMNS;
-use crate::destinations::servicenow::instance::result;
-use crate::destinations::servicenow::said::Said;
+use super::instance::result;
+use super::said::Said;
 use crate::parcel::{Reply, Verdict};
 
 /// The columns that are asked for.
 pub(super) const FIELDS: &str =
     "sys_id,number,state,active,assigned_to,correlation_id,correlation_display,sys_created_on";
+
+/// Why tickets cannot be kept apart.
+pub(super) const COLUMNS: &str = "the table does not keep correlation_id and correlation_display: it lacks these columns, or the user may \
+                                  not read or write them; check TABLE and field rules";
 
 /// A ticket. A column that the table lacks, or that the user may not read, is absent.
 #[derive(Debug, Default, Deserialize)]
@@ -105,4 +108,17 @@ pub(super) fn rows(reply: &Reply, key: &str) -> Result<Vec<Row>, Verdict> {
     }
     rows.sort_by(|a, b| (&a.sys_created_on, &a.sys_id).cmp(&(&b.sys_created_on, &b.sys_id)));
     Ok(rows)
+}
+
+/// What a reply says outside of a conversation: to a probe, which is about no record. A record without a conversation has lost it, and is
+/// sent again.
+pub(super) fn probed(reply: &Reply, records: usize) -> Verdict {
+    match result::<Vec<Row>>(reply) {
+        Ok(_) if records > 0 => {
+            Verdict::Retry { after: None, reason: "the conversation about the alert was lost".to_owned() }
+        }
+        Ok(rows) if rows.iter().all(Row::has_columns) => Verdict::Accepted,
+        Ok(_) => Verdict::Misconfigured { reason: COLUMNS.to_owned() },
+        Err(verdict) => verdict,
+    }
 }
