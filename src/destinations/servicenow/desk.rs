@@ -74,7 +74,7 @@ impl Desk {
     pub(super) fn open_talk(&self, records: Records<'_>) -> Parcel {
         let report = records.iter().next().and_then(|(_, record)| serde_json::from_slice(record).ok());
         match report {
-            Some(report) => self.look(Talk::about(report)),
+            Some(report) => self.look(&Talk::about(report)),
             // Never called with an empty run, or with what `render` did not write.
             None => self.probe(),
         }
@@ -91,7 +91,7 @@ impl Desk {
     }
 
     /// Asks for the tickets with this key, the oldest first.
-    pub(super) fn look(&self, talk: Talk) -> Parcel {
+    pub(super) fn look(&self, talk: &Talk) -> Parcel {
         // The key holds nothing that this language understands; see `key`.
         let key = of_ticket(&talk.report.key, talk.number);
         let query = format!("correlation_id={key}^ORDERBYsys_created_on^ORDERBYsys_id");

@@ -34,6 +34,9 @@ const INFO_CHARS: usize = 500;
 const EVENTS: usize = 50;
 /// Severity that clears an alert.
 const CLEAR: &str = "0";
+/// `resolution_state` of an event that opens an alert, and of one that ends it.
+const OPEN: &str = "New";
+const END: &str = "Closing";
 
 /// The opened destination.
 #[derive(Debug)]
@@ -83,7 +86,7 @@ impl Destination for Events {
         let alert = event.alert.as_deref().ok_or_else(|| RenderError("only alerts become events".to_owned()))?;
         let said = Said::of(event, alert);
         let severity = self.severities.number(event.severity).to_string();
-        let (severity, resolution) = if said.is_over() { (CLEAR, "Closing") } else { (severity.as_str(), "New") };
+        let (severity, resolution) = if said.is_over() { (CLEAR, END) } else { (severity.as_str(), OPEN) };
         let facts = alert.facts();
         let node =
             [or_empty(&facts.host), or_empty(&alert.compromised_entity), alert.resource_name().unwrap_or_default()];
@@ -150,7 +153,7 @@ enum Stage {
 }
 
 /// An event, or an alert that the instance made of it: their members have the same names.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Told {
     #[serde(default)]
     message_key: String,
@@ -171,10 +174,33 @@ impl Told {
         serde_json::from_str::<Info>(&self.additional_info).ok().map(|info| info.state)
     }
 
-    /// Whether this tells as much of the same alert, or more.
-    fn knows(&self, other: &Self) -> bool {
-        self.message_key.eq_ignore_ascii_case(&other.message_key) && self.said() >= other.said()
+    fn is_about(&self, other: &Self) -> bool {
+        self.message_key.eq_ignore_ascii_case(&other.message_key)
     }
+
+    /// The event that would have come before this one, which ends an alert.
+    fn beginning(&self, severities: &SeverityMap) -> Option<Self> {
+        let said = self.said().filter(Said::is_over)?;
+        let mut beginning = self.clone();
+        beginning.rest.insert("severity".to_owned(), json!(severities.number(said.severity).to_string()));
+        beginning.rest.insert("resolution_state".to_owned(), json!(OPEN));
+        Some(beginning)
+    }
+}
+
+/// What of these events to send to an instance that knows these alerts: what is newer. An end without a beginning would leave nothing behind
+/// that an older word could be compared with; so it gets one.
+fn news(events: Vec<Told>, known: &[Told], severities: &SeverityMap) -> Vec<Told> {
+    let mut news: Vec<Told> = Vec::with_capacity(events.len());
+    for event in events {
+        let mut same = known.iter().chain(&news).filter(|other| other.is_about(&event)).peekable();
+        let beginning = if same.peek().is_none() { event.beginning(severities) } else { None };
+        if !same.any(|other| other.said() >= event.said()) {
+            news.extend(beginning);
+            news.push(event);
+        }
+    }
+    news
 }
 
 impl Events {
@@ -194,14 +220,12 @@ impl Events {
     }
 
     /// Sends what the instance does not know yet; everything, where it may not be asked: the role for sending events reads no alerts.
-    fn looked(&self, mut events: Vec<Told>, reply: &Reply) -> Verdict {
-        match result::<Vec<Told>>(reply) {
-            Ok(known) => events.retain(|event| !known.iter().any(|alert| alert.knows(event))),
-            Err(verdict) => match instance::status(reply).map(|status| status.as_u16()) {
-                Some(200..=299 | 400 | 403 | 404) => {}
-                _ => return verdict,
-            },
-        }
+    fn looked(&self, events: Vec<Told>, reply: &Reply) -> Verdict {
+        let events = match (result::<Vec<Told>>(reply), instance::status(reply).map(|status| status.as_u16())) {
+            (Ok(known), _) => news(events, &known, &self.severities),
+            (Err(_), Some(200..=299 | 400 | 403 | 404)) => events,
+            (Err(verdict), _) => return verdict,
+        };
         if events.is_empty() {
             return Verdict::Accepted;
         }

@@ -65,7 +65,7 @@ impl Rows {
         };
         match decide(ticket, &talk.report, talk.number, &self.desk.states, &self.desk.impacts) {
             Change::Nothing | Change::Write { otherwise: Otherwise::Leave, .. } => Verdict::Accepted,
-            Change::Follow => then(self.desk.look(talk.next(&ticket.sys_id))),
+            Change::Follow => then(self.desk.look(&talk.next(&ticket.sys_id))),
             Change::Write { mut columns, .. } => {
                 // Journals take every text that comes, also when a row is sent twice.
                 columns.remove("work_notes");

@@ -156,6 +156,13 @@ pub(super) fn verdict(reply: &Reply) -> Verdict {
     }
 }
 
+/// Whether the instance says that a rule of its own stopped a request, not a missing right.
+pub(super) fn names_a_rule(reply: &Reply) -> bool {
+    let Reply::Http { body, .. } = reply else { return false };
+    let said = String::from_utf8_lossy(body).to_ascii_lowercase();
+    ["business rule", "data policy"].iter().any(|rule| said.contains(rule))
+}
+
 /// How long the instance wants to be left alone: `Retry-After`, else until `X-RateLimit-Reset` (seconds since 1970) by its own clock.
 fn wait(headers: &HeaderMap) -> Option<Duration> {
     let reset = || {
@@ -245,6 +252,20 @@ mod tests {
             assert_eq!(clean(message), kept);
         }
         assert_eq!(clean(&"x".repeat(300)).len(), 100);
+    }
+
+    #[test]
+    fn a_rule_is_told_from_a_missing_right() {
+        for (detail, rule) in [
+            ("Operation against file 'incident' was aborted by Business Rule 'Lock^0'", true),
+            ("Data Policy Exception: mandatory: on_hold_reason", true),
+            ("ACL Exception Update Failed due to security constraints", false),
+            ("", false),
+        ] {
+            let body = serde_json::json!({"error": {"message": "Operation Failed", "detail": detail}}).to_string();
+            let reply = Reply::Http { status: StatusCode::FORBIDDEN, headers: HeaderMap::new(), body: body.into() };
+            assert_eq!(names_a_rule(&reply), rule, "{detail}");
+        }
     }
 
     #[test]

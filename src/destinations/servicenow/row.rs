@@ -97,7 +97,13 @@ impl Row {
 /// When the reply holds none to rely on. By default the platform ignores a condition on a column that it does not know, and answers with
 /// whatever else matches: strangers, which must not be touched.
 pub(super) fn rows(reply: &Reply, key: &str) -> Result<Vec<Row>, Verdict> {
-    let mut rows: Vec<Row> = result(reply)?;
+    // What is refused here is the question, which holds nothing of the alert but its key.
+    let mut rows: Vec<Row> = result(reply).map_err(|verdict| match verdict {
+        Verdict::Rejected { reason } | Verdict::Split { reason } => Verdict::Misconfigured {
+            reason: format!("{reason}: the instance refuses to be asked for a ticket; check URL and TABLE"),
+        },
+        verdict => verdict,
+    })?;
     if !rows.iter().all(Row::has_columns) {
         return Err(Verdict::Misconfigured { reason: COLUMNS.to_owned() });
     }

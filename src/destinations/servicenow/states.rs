@@ -19,6 +19,8 @@ pub(super) struct States {
     pub(super) canceled: Option<String>,
     /// `close_code` and `close_notes`, which many instances demand with `resolved`.
     pub(super) closing: Option<(String, String)>,
+    /// Whether there is no `resolved` though nobody asked for that.
+    stays_open: bool,
 }
 
 impl States {
@@ -33,9 +35,11 @@ impl States {
         let closing = section.text("CLOSE_CODE").map(|code| (code, section.string("CLOSE_NOTES")));
         // What an instance demands for closing is its own affair. Without a close code most would refuse.
         let resolved = resolved.filter(|_| closing.is_some());
+        let resolved = state(section, "STATE_RESOLVED", resolved);
         Self {
             in_progress: state(section, "STATE_IN_PROGRESS", in_progress),
-            resolved: state(section, "STATE_RESOLVED", resolved),
+            stays_open: resolved.is_none() && section.text("STATE_RESOLVED").is_none(),
+            resolved,
             canceled: state(section, "STATE_CANCELED", canceled),
             closing,
         }
@@ -61,8 +65,9 @@ impl States {
 
     /// What a person who sets this up may not expect.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let silent = "resolved and dismissed alerts only get a work note; set CLOSE_CODE to resolve their tickets";
-        if self.resolved.is_none() { vec![silent.to_owned()] } else { Vec::new() }
+        let open = "tickets of resolved and dismissed alerts stay open; set CLOSE_CODE, and STATE_RESOLVED for a table with states of \
+                    its own, or STATE_RESOLVED to none";
+        if self.stays_open { vec![open.to_owned()] } else { Vec::new() }
     }
 }
 
@@ -149,6 +154,7 @@ mod tests {
         let closing = states("incident", &[("CLOSE_CODE", "Solution provided")]);
         assert_eq!(closing.resolved.as_deref(), Some("6"));
         assert!(closing.warnings().is_empty());
+        assert!(states("incident", &[("STATE_RESOLVED", "none")]).warnings().is_empty());
         let told = states("sn_si_incident", &[("STATE_RESOLVED", "3"), ("STATE_IN_PROGRESS", "None")]);
         assert_eq!((told.resolved.as_deref(), told.in_progress, told.closing), (Some("3"), None, None));
         assert_eq!(states("u_finding", &[("CLOSE_CODE", "x")]).resolved, None);

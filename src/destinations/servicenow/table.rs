@@ -10,7 +10,7 @@ use serde_json::json;
 use super::Destination;
 use super::change::{Change, decide};
 use super::desk::{Columns, Desk, columns, then};
-use super::instance::{result, status, verdict};
+use super::instance::{self, result, status, verdict};
 use super::key::of_ticket;
 use super::row::{COLUMNS, FIELDS, Row, probed, rows};
 use super::talk::{Doubt, Otherwise, Stage, Talk};
@@ -34,7 +34,7 @@ impl Tickets {
 
     /// Asks for the alert's tickets.
     fn look(&self, talk: Talk, doubt: Option<Doubt>) -> Verdict {
-        then(self.desk.look(talk.at(Stage::Look { doubt })))
+        then(self.desk.look(&talk.at(Stage::Look { doubt })))
     }
 
     /// Writes these columns: of a new ticket, or of the one with that id.
@@ -145,6 +145,10 @@ impl Tickets {
             (true, Otherwise::Write { columns }) => {
                 self.write(talk, Some(sys_id), &columns, Stage::Change { otherwise: Otherwise::Fail })
             }
+            // Not the user's roles but this ticket: the next alert shall not wait for that.
+            (true, Otherwise::Fail) if instance::names_a_rule(reply) => Verdict::Rejected {
+                reason: format!("a rule for this ticket lets no change pass: {}", reason(verdict(reply))),
+            },
             (false, _) if status(reply).is_some_and(|status| status.as_u16() == 404) => {
                 Verdict::Retry { after: None, reason: "the ticket is gone, or the user may not write to it".to_owned() }
             }

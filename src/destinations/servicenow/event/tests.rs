@@ -1,3 +1,5 @@
+use std::slice::from_ref;
+
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
@@ -103,6 +105,19 @@ fn what_the_instance_knows_already_is_not_sent() {
     assert_eq!(sent_after(&bodies, &known("05:00:00", own)), all[2..]);
     assert_eq!(sent_after(&bodies, &known("06:00:00", own)), []);
     assert_eq!(sent_after(&bodies, &known("06:00:00", "other")), all);
+}
+
+#[test]
+fn an_end_without_a_beginning_gets_one() {
+    let nothing = reply(200, r#"{"result":[]}"#);
+    let ended = at("Resolved", "05:00:00");
+    assert_eq!(sent_after(from_ref(&ended), &nothing), pairs(&[("05:00:00", "2"), ("05:00:00", "0")]));
+    assert_eq!(sent_after(&[ended.clone(), ended.clone()], &nothing).len(), 2, "a repeated end is no news");
+    let stranger = reply(200, r#"{"result":[{"message_key":"mdc:other","additional_info":""}]}"#);
+    assert_eq!(sent_after(from_ref(&ended), &stranger).len(), 2);
+    let body = json!({"result": [{"message_key": "mdc:2517200000000000001_3f6c1a52-7b0e-4d0b-9f0e-1c2d3e4f5a6b"}]});
+    assert_eq!(sent_after(from_ref(&ended), &reply(200, body.to_string())), pairs(&[("05:00:00", "0")]));
+    assert_eq!(sent_after(&[ended], &reply(403, "{}")).len(), 1, "nobody knows whether it has one");
 }
 
 #[test]

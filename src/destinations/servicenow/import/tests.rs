@@ -1,3 +1,5 @@
+use std::slice::from_ref;
+
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
@@ -94,10 +96,10 @@ fn older_words_and_closed_tickets_get_no_row() {
         ticket("04:09:10.5Z 3-Resolved 4-High", "6", "true"),
         ticket("04:00:00Z 1-New 4-High", "7", "false"),
     ] {
-        assert!(matches!(after_look(&[IMPORT], BRUTE_FORCE, &[known.clone()]), Verdict::Accepted), "{known}");
+        assert!(matches!(after_look(&[IMPORT], BRUTE_FORCE, from_ref(&known)), Verdict::Accepted), "{known}");
     }
     let over = ticket("04:00:00Z 3-Resolved 4-High", "7", "false");
-    let next = sent(after_look(&[IMPORT], BRUTE_FORCE, &[over.clone()]));
+    let next = sent(after_look(&[IMPORT], BRUTE_FORCE, from_ref(&over)));
     assert!(next.method == Method::GET && next.url.query().unwrap().contains("%3A2%5EORDERBY"), "{}", next.url);
     let stranger = json!({"sys_id": over["sys_id"], "correlation_id": "mdc:other", "correlation_display": ""});
     assert!(matches!(after_look(&[IMPORT], BRUTE_FORCE, &[stranger]), Verdict::Misconfigured { .. }));

@@ -170,6 +170,30 @@ fn a_creation_that_was_refused_is_no_doubt() {
 }
 
 #[test]
+fn a_look_that_is_refused_blames_no_alert() {
+    for status in [400, 401, 403, 404, 406, 413, 415] {
+        let verdict = Delivery::new().answer_http(status, &json!({}));
+        assert!(matches!(verdict, Verdict::Misconfigured { .. }), "{status}: {verdict:?}");
+    }
+}
+
+#[test]
+fn what_a_rule_forbids_for_one_ticket_stops_no_other() {
+    let rule = json!({"error": {"message": "Operation Failed", "detail": "was aborted by Business Rule 'Lock'"}});
+    let right = json!({"error": {"message": "Operation Failed", "detail": "ACL Exception Update Failed"}});
+    let resolved = BRUTE_FORCE.replace(r#""Status":"New""#, r#""Status":"Resolved""#);
+    for (answer, buried) in [(rule, true), (right, false)] {
+        let mut delivery = Delivery::of(&resolved, &[("CLOSE_CODE", "x")]);
+        delivery.goes_on(200, &found(&[row(Value::Null)]));
+        delivery.goes_on(403, &answer);
+        assert!(delivery.body()["state"].is_null() && delivery.body()["close_code"].is_null(), "the state is given up");
+        let verdict = delivery.answer_http(403, &answer);
+        assert_eq!(matches!(verdict, Verdict::Rejected { .. }), buried, "{verdict:?}");
+        assert_eq!(matches!(verdict, Verdict::Misconfigured { .. }), !buried, "{verdict:?}");
+    }
+}
+
+#[test]
 fn a_ticket_that_its_creator_cannot_find_is_no_reason_for_another() {
     let mut delivery = Delivery::new();
     delivery.goes_on(200, &found(&[]));

@@ -69,7 +69,7 @@ async fn creators_that_meet_leave_one_ticket_for_each_alert() {
 #[tokio::test]
 async fn an_error_inside_a_success_buries_that_row() {
     let Some(simulator) = Simulator::start(&[]) else { return };
-    simulator.fault("servicenow", json!({"kind": "partial"})).await;
+    simulator.fault("servicenow", json!({"kind": "partial", "method": "POST"})).await;
     let fates = deliver(&open(&simulator, &[IMPORT, ("CONCURRENCY", "1")]), &five()).await;
     assert!(matches!(&fates[0], Fate::Dead { reason } if reason.contains("injected fault")), "{fates:?}");
     assert!(fates[1..].iter().all(|fate| *fate == Fate::Delivered), "{fates:?}");

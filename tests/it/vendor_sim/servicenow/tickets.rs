@@ -285,6 +285,10 @@ async fn what_an_instance_refuses_at_creation_is_parked_or_buried() {
         assert!(parked_for(&fates, expected), "{status}: {fates:?}");
     }
     simulator.reset().await;
+    simulator.fault("servicenow", json!({"kind": "status", "status": 400, "method": "GET", "times": 9})).await;
+    let fates = deliver(&open_closing(&simulator), &five()).await;
+    assert!(parked_for(&fates, "asked for a ticket"), "{fates:?}");
+    simulator.reset().await;
     simulator.fault("servicenow", json!({"kind": "status", "status": 400, "method": "POST"})).await;
     let fates = deliver(&open(&simulator, &[("CONCURRENCY", "1")]), &five()).await;
     let dead = fates.iter().filter(|fate| matches!(fate, Fate::Dead { .. })).count();
