@@ -15,7 +15,7 @@ use crate::event::Status;
 const MOST_TICKETS: u32 = 9;
 
 /// What is to be done with a ticket.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(super) enum Change {
     /// It knows this, or something newer.
     Nothing,

@@ -137,7 +137,7 @@ impl Destination for Events {
 }
 
 /// Where a conversation about a request of events stands.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Stage {
     /// The instance was asked what it knows of these.
@@ -153,7 +153,7 @@ enum Stage {
 }
 
 /// An event, or an alert that the instance made of it: their members have the same names.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Told {
     #[serde(default)]
     message_key: String,

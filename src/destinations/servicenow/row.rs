@@ -16,7 +16,7 @@ pub(super) const COLUMNS: &str = "the table does not keep correlation_id and cor
                                   not read or write them; check TABLE and field rules";
 
 /// A ticket. A column that the table lacks, or that the user may not read, is absent.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Row {
     #[serde(deserialize_with = "text")]

@@ -4,7 +4,7 @@
 //! `correlation_id`, a creation is followed by another look, and what was found decides. Whatever breaks off in between, the next delivery
 //! looks again. What was said last is remembered in the ticket itself, in `correlation_display` (see [`Said`](super::said::Said)).
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::json;
 
 use super::Destination;
@@ -88,6 +88,8 @@ impl Tickets {
         match doubt {
             // The next try begins with a look: should the request take effect yet, it finds the ticket.
             Some(Doubt::Unanswered { reason }) => Verdict::Retry { after: None, reason },
+            Some(Doubt::Refused { reason, blames_alert: true }) => Verdict::Rejected { reason },
+            Some(Doubt::Refused { reason, blames_alert: false }) => Verdict::Misconfigured { reason },
             Some(Doubt::Created) => Verdict::Misconfigured {
                 reason: "the user cannot find the ticket that it has just created; give it the right to read the table"
                     .to_owned(),
@@ -115,12 +117,14 @@ impl Tickets {
             (None, Reply::Failed { failure: Failure::Network | Failure::Deadline, detail }) => {
                 unanswered(talk, detail.clone())
             }
-            (Some(status), _) if status.as_u16() == 403 => Verdict::Misconfigured {
-                reason: format!(
-                    "{}; or a business rule or data policy wants further columns, see FIELDS",
-                    reason(verdict(reply))
-                ),
-            },
+            (Some(status), _) if matches!(status.as_u16(), 400 | 403 | 409) => {
+                let told = verdict(reply);
+                let blames_alert = matches!(told, Verdict::Rejected { .. });
+                let more = "; or a business rule or data policy wants further columns, see FIELDS";
+                let more = if status == StatusCode::FORBIDDEN { more } else { "" };
+                let reason = format!("{}{more}", reason(told));
+                self.look(talk, Some(Doubt::Refused { reason, blames_alert }))
+            }
             _ => verdict(reply),
         }
     }

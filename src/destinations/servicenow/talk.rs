@@ -9,7 +9,7 @@ use crate::event::Status;
 use crate::parcel::HttpParcel;
 
 /// A conversation about one alert.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Talk {
     /// What the alert says.
     pub(super) report: Report,
@@ -26,7 +26,7 @@ pub(super) struct Talk {
 }
 
 /// What was sent last.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Stage {
     /// A question for the alert's ticket.
@@ -58,10 +58,17 @@ pub(super) enum Doubt {
     },
     /// Whether another creator was first.
     Created,
+    /// Whether it was refused because another creator was first, where the key is unique.
+    Refused {
+        /// What the instance said.
+        reason: String,
+        /// Whether it blames this alert.
+        blames_alert: bool,
+    },
 }
 
 /// What to do where the instance refuses a change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Otherwise {
     /// Send this instead.

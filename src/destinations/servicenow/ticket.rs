@@ -20,7 +20,7 @@ const FACT_CHARS: usize = 300;
 const TEXT_CHARS: usize = 1500;
 
 /// An alert as its ticket is told of it; what a conversation with the instance carries along.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Report {
     /// Id of the event.
     pub(super) event: String,

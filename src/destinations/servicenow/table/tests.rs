@@ -159,13 +159,26 @@ fn an_unanswered_creation_is_looked_for_and_then_tried_again_from_the_start() {
 }
 
 #[test]
-fn a_creation_that_was_refused_is_no_doubt() {
-    for (status, parked) in [(400, false), (401, true), (403, true), (404, true), (429, false)] {
+fn a_creation_that_was_refused_is_asked_for_and_not_repeated() {
+    for (status, blamed) in [(400, true), (403, false), (409, true)] {
+        let mut delivery = Delivery::new();
+        delivery.goes_on(200, &found(&[]));
+        assert_eq!(delivery.goes_on(status, &json!({})).method, Method::GET);
+        let verdict = delivery.answer_http(200, &found(&[]));
+        assert_eq!(matches!(verdict, Verdict::Rejected { .. }), blamed, "{status}: {verdict:?}");
+        assert_eq!(matches!(verdict, Verdict::Misconfigured { .. }), !blamed, "{status}: {verdict:?}");
+        // The key is unique, and somebody else was first.
+        let mut delivery = Delivery::new();
+        delivery.goes_on(200, &found(&[]));
+        delivery.goes_on(status, &json!({}));
+        assert!(matches!(delivery.answer_http(200, &found(&[row(Value::Null)])), Verdict::Accepted));
+    }
+    for (status, parked) in [(401, true), (404, true), (429, false)] {
         let mut delivery = Delivery::new();
         delivery.goes_on(200, &found(&[]));
         let verdict = delivery.answer_http(status, &json!({}));
         assert_eq!(matches!(verdict, Verdict::Misconfigured { .. }), parked, "{status}: {verdict:?}");
-        assert!(!matches!(verdict, Verdict::Then(_)), "{status}");
+        assert!(parked || matches!(verdict, Verdict::Retry { .. }), "{status}: {verdict:?}");
     }
 }
 
