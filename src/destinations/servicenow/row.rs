@@ -91,7 +91,8 @@ impl Row {
     }
 }
 
-/// The tickets of that key, the oldest first; among those of the same second, the order of ids decides for everybody alike.
+/// The tickets of that key: those that are open before those that are closed, then the oldest first; among those of the same second, the
+/// order of ids decides for everybody alike.
 ///
 /// # Errors
 /// When the reply holds none to rely on. By default the platform ignores a condition on a column that it does not know, and answers with
@@ -112,7 +113,8 @@ pub(super) fn rows(reply: &Reply, key: &str) -> Result<Vec<Row>, Verdict> {
             "the look for one ticket brought others: the instance ignores the condition on correlation_id; check TABLE";
         return Err(Verdict::Misconfigured { reason: reason.to_owned() });
     }
-    rows.sort_by(|a, b| (&a.sys_created_on, &a.sys_id).cmp(&(&b.sys_created_on, &b.sys_id)));
+    let order = |row: &Row| (row.is_closed(), row.sys_created_on.clone(), row.sys_id.clone());
+    rows.sort_by_cached_key(order);
     Ok(rows)
 }
 

@@ -247,6 +247,16 @@ fn creators_agree_on_the_first_ticket() {
 }
 
 #[test]
+fn an_open_ticket_goes_before_an_older_closed_one() {
+    let closed = row(json!({"state": "7", "active": "false", "sys_created_on": "2026-02-01 00:00:00"}));
+    let later = "fedcba9876543210fedcba9876543210";
+    let open = row(json!({"sys_id": later}));
+    let mut delivery = Delivery::of(&BRUTE_FORCE.replace(r#""Status":"New""#, r#""Status":"InProgress""#), &[]);
+    let change = delivery.goes_on(200, &found(&[closed, open]));
+    assert!(change.method == Method::PATCH && change.url.path().ends_with(later), "{}", change.url);
+}
+
+#[test]
 fn a_page_or_a_lost_record_never_counts_as_delivered() {
     let page = Reply::Http { status: StatusCode::OK, headers: HeaderMap::new(), body: "<html>".into() };
     let mut delivery = Delivery::new();
