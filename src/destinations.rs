@@ -13,6 +13,7 @@ mod paloalto_xsoar;
 mod powerbi;
 mod qradar;
 mod sentinel;
+mod servicenow;
 mod splunk;
 mod sumologic;
 mod syslog;
@@ -23,6 +24,7 @@ pub const CATALOG: &[Kind] = &[
     sentinel::KIND,
     splunk::KIND,
     qradar::KIND,
+    servicenow::KIND,
     arcsight::KIND,
     powerbi::KIND,
     paloalto_xsoar::KIND,
