@@ -47,6 +47,7 @@ mod tests {
             resource: None,
             time: None,
             seen: parse_time("2026-02-06T00:00:00Z").unwrap(),
+            taken: parse_time("2026-02-06T00:00:00Z").unwrap(),
             severity: Severity::Unknown,
             alert: None,
         })

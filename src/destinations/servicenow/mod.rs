@@ -38,11 +38,13 @@ pub(super) const KIND: Kind = Kind {
             ("USER", "rehearsal"),
             ("PASSWORD", "not-a-secret-rehearsal-only"),
             ("CLOSE_CODE", "Solution provided"),
+            // One request at a time, so that each run is the same.
+            ("CONCURRENCY", "1"),
         ],
         replies: &[
-            ("/servicenow/api/now/v2/table/", 200, r#"{"result":[]}"#),
+            ("/api/now/v2/table/", 200, r#"{"result":[]}"#),
             (
-                "/servicenow/api/now/import/",
+                "/api/now/import/",
                 201,
                 r#"{"import_set":"ISET0000001","result":[{"table":"incident","status":"inserted","sys_id":"0"}]}"#,
             ),
