@@ -102,7 +102,7 @@ const SETTINGS: &[Setting] = &[
     Setting::optional("CATEGORY", "Value of category of new tickets."),
     Setting::optional(
         "FIELDS",
-        "Further columns of new tickets with fixed values, which hold no comma: contact_type=monitoring, company=<sys_id>.",
+        "Further columns of new tickets with fixed values, which hold no comma: `contact_type=monitoring, company=<sys_id>`.",
     ),
     Setting::default("STAGING_TABLE", "u_mdc_alert_import", "Mode import: staging table."),
     Setting::default(
