@@ -112,9 +112,9 @@ async fn a_panic_in_one_invocation_is_its_500_and_nothing_else() {
     let mut app = open();
     let taken = script(&mut app, "splunk", |_| Some(200));
     script(&mut app, "webhook", |_| Some(200));
-    let Instance { outlet, kind, route, counters } = app.instances.pop().unwrap();
+    let Instance { outlet, kind, route, redaction, counters } = app.instances.pop().unwrap();
     let outlet = Outlet { destination: Box::new(Panicking(outlet.destination)), ..outlet };
-    app.instances.push(Instance { outlet, kind, route, counters });
+    app.instances.push(Instance { outlet, kind, route, redaction, counters });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/alerts", listener.local_addr().unwrap());
     let server = router_of(Arc::new(app));
