@@ -21,7 +21,7 @@ use rewrite::{Action, Trail};
 pub const REDACTION_SETTINGS: &[Setting] = &[
     Setting::optional(
         "DROP_FIELDS",
-        "Comma-separated paths of fields that are taken away before the event is sent: `Entities.*.Address, ExtendedProperties.User Name`. See \
+        "Comma-separated paths of fields that are taken away before an event is sent: `Entities.*.Address, ExtendedProperties.User Name`; see \
          docs/redaction.md.",
     ),
     Setting::optional(

@@ -40,6 +40,11 @@ fn entry(text: &str) -> Result<Entry, &'static str> {
     if let Some(name) = text.strip_prefix('@') {
         return Ok(Entry::BuiltIn(name.to_owned()));
     }
+    if text == "$" || text.starts_with(['/', '.']) || text.starts_with("$.") {
+        return Err(
+            "begins with a sign of another notation; keys are told from the record's top, with dots between them",
+        );
+    }
     let steps: Vec<Step> = split(text, '.').into_iter().map(step).collect::<Result<_, _>>()?;
     match steps.as_slice() {
         [Step::Any] => Err("would leave nothing of the record; name what shall go"),
@@ -85,12 +90,20 @@ fn step(text: &str) -> Result<Step, &'static str> {
             '"' if rest.as_str().is_empty() => return Ok(Step::Named(key)),
             '"' => return Err("goes on behind the quote that ends a key"),
             '*' if !quoted => return Err("has a * within a key; it stands for a whole key, else write \\*"),
+            '[' | ']' if !quoted => {
+                return Err(
+                    "has a bracket within a key; a list's elements need no sign or a key *, else quote the key",
+                );
+            }
             c => key.push(c),
         }
     }
     match (quoted, key.is_empty()) {
         (true, _) => Err("has a quote that does not end"),
         (false, true) => Err("has nothing between two dots, or at an end"),
+        (false, false) if key.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Err("has a number for a key; elements of a list have no names, * is any of them, else quote the key")
+        }
         (false, false) => Ok(Step::Named(key)),
     }
 }
@@ -125,13 +138,14 @@ mod tests {
     #[test]
     fn malformed_ones_are_told_apart() {
         let faults: Vec<&str> = [
-            ".", "a..b", "a.", ".a", "*", "a*", "**", "a.*b", "\"a", "a\"b\"", "\"a\"b", "a\\", "a\\n", "\"a\\", "a.\"",
+            ".", "a..b", "a.", ".a", "*", "a*", "**", "a.*b", "\"a", "a\"b\"", "\"a\"b", "a\\", "a\\n", "\"a\\",
+            "a.\"", "a[*].b", "a[0]", "a.0", "$.a", "/a/b",
         ]
         .iter()
         .map(|text| entries(text).remove(0).expect_err(text))
         .collect();
         let distinct: std::collections::BTreeSet<&str> = faults.iter().copied().collect();
-        assert_eq!(distinct.len(), 7, "{faults:?}");
+        assert_eq!(distinct.len(), 10, "{faults:?}");
         assert!(entries(&["a"; 129].join("."))[0].is_err());
         assert!(entries(&["a"; 128].join("."))[0].is_ok());
     }

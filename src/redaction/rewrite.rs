@@ -61,7 +61,8 @@ pub(super) fn rewrite<'t>(record: &'t str, trails: &[Trail<'_>]) -> Cow<'t, str>
 
 /// Follows the trails into the value that is next. Edits come in the order of the text and never overlap.
 ///
-/// Each container costs each trail a step, and JSON inside a string is at most half as long as what it is in, so this never nests deep.
+/// Each object costs each trail a step, at least every second list does, and JSON inside a string is at most half as long as what it is in:
+/// so this never nests deep, whatever comes.
 pub(super) fn value(cursor: &mut Cursor<'_>, trails: &[Trail<'_>], edits: &mut Vec<Edit>) {
     match cursor.peek() {
         Some(b'{') => object(cursor, trails, &[], edits),
@@ -94,14 +95,19 @@ fn object(cursor: &mut Cursor<'_>, trails: &[Trail<'_>], anew: &[Trail<'_>], edi
     siblings.close(edits);
 }
 
+/// Elements have no names: a name that comes next on a trail is one of their members, as if there was a `*` before it. Who forgets that
+/// sign shall not find out by what a third party has read.
 fn list(cursor: &mut Cursor<'_>, trails: &[Trail<'_>], edits: &mut Vec<Edit>) {
     let (action, onward) = follow(trails, None);
+    let named = trails.iter().filter(|trail| matches!(trail.steps, [Step::Named(_), ..]));
+    let into: Vec<Trail<'_>> = onward.iter().chain(named).copied().collect();
     cursor.enter();
     let mut siblings = Siblings::default();
     while cursor.element() {
         let start = cursor.place();
         siblings.next(start, edits);
-        item(cursor, action, &onward, edits);
+        let is_list = cursor.peek() == Some(b'[');
+        item(cursor, action, if is_list { &onward } else { &into }, edits);
         siblings.end(action, start..cursor.place(), edits);
     }
     siblings.close(edits);

@@ -35,7 +35,8 @@ fn a_member_goes_with_its_comma() {
         ("a,b,c", r#"{ "a":1,"b":2 ,"c":3 }"#, r#"{  }"#),
         ("a", r#"{"A":1,"b":2,"\u0061":3,"b":4}"#, r#"{"b":2,"b":4}"#),
         ("l.*", r#"{"l":[1,{"x":[]},"y"]}"#, r#"{"l":[]}"#),
-        ("l.*.x", r#"{"l":[{"x":1,"y":2},7,{"x":1},[{"x":1}]]}"#, r#"{"l":[{"y":2},7,{},[{"x":1}]]}"#),
+        ("l.*.x", r#"{"l":[{"x":1,"y":2},7,{"x":1},[{"x":1}]]}"#, r#"{"l":[{"y":2},7,{},[{}]]}"#),
+        ("l.x", r#"{"l":[{"x":1,"y":2},7,"{\"x\":1}",[{"x":1}]]}"#, r#"{"l":[{"y":2},7,"{}",[{"x":1}]]}"#),
         ("nosuch, a.b.c, a.*", r#"{"a":1,"b":[true,null]}"#, r#"{"a":1,"b":[true,null]}"#),
         (r#""a.b"."c,d", \@odata\.type"#, r#"{"a.b":{"c,d":1,"e":2},"@odata.type":"t"}"#, r#"{"a.b":{"e":2}}"#),
         ("a.*.b", r#"{"a":{"x":{"b":1},"y":{"B":{"b":1},"c":"\ud83d"}}}"#, r#"{"a":{"x":{},"y":{"c":"\ud83d"}}}"#),
@@ -181,7 +182,10 @@ fn pruned(value: &Value, trails: &[&[Step]]) -> Value {
         }
         Value::Array(items) => {
             let (gone, onward) = onward(None);
-            Value::Array(if gone { vec![] } else { items.iter().map(|item| pruned(item, &onward)).collect() })
+            let named = trails.iter().filter(|steps| matches!(steps[0], Step::Named(_)));
+            let into: Vec<&[Step]> = onward.iter().chain(named).copied().collect();
+            let left = items.iter().map(|item| pruned(item, if item.is_array() { &onward } else { &into }));
+            Value::Array(if gone { vec![] } else { left.collect() })
         }
         Value::String(text) => match serde_json::from_str::<Value>(text) {
             Ok(inner) if !matches!(inner, Value::Null | Value::Bool(_) | Value::Number(_)) => {

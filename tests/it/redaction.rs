@@ -235,3 +235,29 @@ fn without_the_settings_nothing_is_rewritten() {
         assert!(matches!(text, std::borrow::Cow::Borrowed(_)), "a record with nothing to take out is not copied");
     }
 }
+
+#[test]
+fn a_preview_shows_what_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let alert = crate::support::handler::alert("previewed").to_string();
+    fs::write(folder.path().join("alert.json"), &alert).unwrap();
+    let shown = |settings: &[(&str, &str)]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_defender-relay"))
+            .args(["preview", "alert.json"])
+            .env_clear()
+            .envs([("DESTINATIONS", "splunk"), ("SPLUNK__URL", "https://splunk.example"), ("SPLUNK__TOKEN", "t")])
+            .envs(settings.iter().copied())
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, whole) = shown(&[]);
+    assert!(code == Some(0) && whole.contains("CompromisedEntity") && !whole.contains("[redacted]"), "{whole}");
+    let (code, left) = shown(&[("SPLUNK__DROP_FIELDS", "compromisedentity"), ("SPLUNK__REDACT", "Description")]);
+    assert!(code == Some(0) && !left.contains("CompromisedEntity"), "{left}");
+    assert!(left.contains(r#""Description":"[redacted]""#), "{left}");
+    let (code, faults) = shown(&[("SPLUNK__DROP_FIELDS", "a, b["), ("SPLUNK__REDACT", "@nosuch")]);
+    assert_eq!(code, Some(2));
+    assert!(faults.contains("SPLUNK__DROP_FIELDS: entry 2") && faults.contains("SPLUNK__REDACT: entry 1"), "{faults}");
+}
