@@ -395,6 +395,7 @@ mod tests {
             "SPLUNK__TOKEN",
             "SPLUNK__INDEX",
             "SPLUNK__EVENTS",
+            "SPLUNK__REDACT",
         ]
         .into_iter()
         .chain(Identity::SETTINGS)

@@ -6,16 +6,16 @@ use std::fs;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use defender_relay::app::Instance;
 use defender_relay::batch::{Records, Span};
 use defender_relay::destinations::CATALOG;
-use defender_relay::event::Event;
 use defender_relay::event::decode::{Decoded, Texts, decode};
+use defender_relay::event::{Event, mend_surrogates};
 use defender_relay::parcel::{Parcel, Reply, Verdict};
 
-use crate::contract::{carries, variants, variants_with};
+use crate::contract::{carries, for_each_event, open, variants, variants_with};
 use crate::support::root;
 
 /// Names by which records are recognised. Their values say what a record is, not about whom.
@@ -94,8 +94,14 @@ fn goes(path: &str, given: &BTreeSet<&str>) -> bool {
     given.contains(path) || path.strip_prefix("\"properties\".").is_some_and(|short| given.contains(short))
 }
 
-/// Every fixture, marked: its name, its text, and path and marker of each field.
-fn records() -> Vec<(String, String, Vec<(String, String)>)> {
+/// A fixture, marked: its file, its text, and path and marker of each field.
+struct Record {
+    file: String,
+    text: String,
+    fields: Vec<(String, String)>,
+}
+
+fn records() -> Vec<Record> {
     let mut found = Vec::new();
     for entry in fs::read_dir(root().join("tests/fixtures/events")).unwrap().map(Result::unwrap) {
         let body = fs::read(entry.path()).unwrap();
@@ -105,7 +111,11 @@ fn records() -> Vec<(String, String, Vec<(String, String)>)> {
             let Ok(mut record) = serde_json::from_str::<Value>(event.raw) else { continue };
             let mut marked = Marked::default();
             marked.mark(&mut record, "");
-            found.push((entry.file_name().to_string_lossy().into_owned(), record.to_string(), marked.markers));
+            found.push(Record {
+                file: entry.file_name().to_string_lossy().into_owned(),
+                text: record.to_string(),
+                fields: marked.markers,
+            });
         }
     }
     assert!(found.len() >= 20, "the fixtures are gone");
@@ -166,7 +176,7 @@ fn nothing_that_is_taken_out_is_sent(setting: &str) {
     for gone in [0, 1] {
         let paths: BTreeSet<&str> = records
             .iter()
-            .flat_map(|(.., fields)| fields)
+            .flat_map(|record| &record.fields)
             .map(|(path, _)| path.as_str())
             .filter(|path| half(path) == gone)
             .collect();
@@ -174,14 +184,14 @@ fn nothing_that_is_taken_out_is_sent(setting: &str) {
         for kind in CATALOG {
             for (plain, redacting) in variants(kind).iter().zip(variants_with(kind, &[setting])) {
                 let mut would_be_sent = 0;
-                for (name, record, fields) in &records {
+                for Record { file, text, fields } in &records {
                     let fields: Vec<_> = fields.iter().filter(|(path, _)| goes(path, &paths)).collect();
                     let (whole, left) =
-                        with_event(record, |event| [plain, &redacting].map(|instance| sent(&parcels(instance, event))))
+                        with_event(text, |event| [plain, &redacting].map(|instance| sent(&parcels(instance, event))))
                             .into();
                     for (path, marker) in fields {
                         would_be_sent += usize::from(whole.contains(marker));
-                        assert!(!left.contains(marker), "{} of {name} sends {path}: {left}", kind.name);
+                        assert!(!left.contains(marker), "{} of {file} sends {path}: {left}", kind.name);
                     }
                 }
                 assert!(would_be_sent > 3, "{}: this proves nothing", kind.name);
@@ -203,14 +213,14 @@ fn what_is_redacted_is_sent_nowhere() {
 #[test]
 fn a_repeat_is_still_recognised() {
     let drop = [("DROP_FIELDS", "Description, Entities.*.CommandLine"), ("REDACT", "CompromisedEntity, @sas")];
-    for (name, record, _) in records() {
+    for Record { file, text, .. } in records() {
         let pairs = CATALOG.iter().flat_map(|kind| variants(kind).into_iter().zip(variants_with(kind, &drop)));
         for (plain, redacting) in pairs {
-            with_event(&record, |event| {
+            with_event(&text, |event| {
                 let [whole, left] = [&plain, &redacting].map(|instance| parcels(instance, event));
-                assert_eq!(sent(&left), sent(&parcels(&redacting, event)), "{} of {name}", plain.kind.name);
+                assert_eq!(sent(&left), sent(&parcels(&redacting, event)), "{} of {file}", plain.kind.name);
                 if let (Some(Parcel::Http(whole)), Some(Parcel::Http(left))) = (whole.first(), left.first()) {
-                    let context = format!("{} of {name}", plain.kind.name);
+                    let context = format!("{} of {file}", plain.kind.name);
                     let id = event.id.to_string();
                     // Who is sent nothing but the record has no id to lose; the same is taken out of it every time.
                     assert!(carries(left, &id, "\0") || !carries(whole, &id, "\0"), "{context} lost the id");
@@ -226,13 +236,38 @@ fn a_repeat_is_still_recognised() {
 }
 
 #[test]
+fn every_record_stays_one_object_of_its_kind() {
+    let settings: [&[(&str, &str)]; 3] = [
+        &[("DROP_FIELDS", "*.*")],
+        &[("REDACT", "*.*, SystemAlertId, id, type, Severity, TimeGenerated, Entities.*.*, @sas")],
+        &[
+            ("DROP_FIELDS", "SystemAlertId, id, name, type, kind, AlertType, ProductName, properties"),
+            ("REDACT", "@queries"),
+        ],
+    ];
+    for instance in settings.iter().map(|settings| open(&CATALOG[0], settings)) {
+        let redaction = instance.redaction.as_ref().unwrap();
+        for_each_event(|name, event| {
+            let left = redaction.text(event.raw);
+            let mended = mend_surrogates(&left).unwrap_or_else(|| left.clone().into_owned());
+            assert!(serde_json::from_str::<Map<String, Value>>(&mended).is_ok(), "{name}: {left}");
+            redaction.of(event, |shown| {
+                assert_eq!((shown.id, shown.kind, shown.raw), (event.id, event.kind, &*left), "{name}");
+                assert_eq!(shown.alert.is_some(), event.alert.is_some(), "{name}");
+                assert!(shown.key.is_none() || shown.key == event.key, "{name} is taken for another");
+            });
+        });
+    }
+}
+
+#[test]
 fn without_the_settings_nothing_is_rewritten() {
     let plain = CATALOG.iter().flat_map(variants).all(|instance| instance.redaction.is_none());
     assert!(plain);
-    for (_, record, _) in records() {
+    for Record { text, .. } in records() {
         let set = variants_with(&CATALOG[0], &[("DROP_FIELDS", "nosuch.*.field"), ("REDACT", "@sas")]).remove(0);
-        let text = set.redaction.as_ref().unwrap().text(&record);
-        assert!(matches!(text, std::borrow::Cow::Borrowed(_)), "a record with nothing to take out is not copied");
+        let left = set.redaction.as_ref().unwrap().text(&text);
+        assert!(matches!(left, std::borrow::Cow::Borrowed(_)), "a record with nothing to take out is not copied");
     }
 }
 
