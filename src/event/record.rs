@@ -40,7 +40,7 @@ pub(super) fn retell<'a>(
         None => About::record(kind, fields, texts),
     };
     let About { key, title, resource, time, severity, alert } = about;
-    Event { id, kind, raw, key, title, resource, time, seen, severity, alert }
+    Event { id, kind, raw, key, title, resource, time, seen, taken: seen, severity, alert }
 }
 
 /// The kind of a record, in the order of tests that the reference prescribes; alerts with their shape.

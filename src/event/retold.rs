@@ -15,6 +15,7 @@ impl Event<'_> {
         let view = json::mend_surrogates(raw).map_or(raw, |mended| texts.keep(mended));
         let recognised = (self.kind, self.alert.as_deref().map(|alert| alert.shape));
         let mut event = record::retell(self.id, recognised, raw, view, &Fields::of(view), self.seen, texts);
+        event.taken = self.taken;
         event.key = event.key.filter(|key| self.key.as_ref() == Some(key));
         if let (Some(alert), Some(own)) = (&mut event.alert, &self.alert) {
             alert.system_alert_id = alert.system_alert_id.take().filter(|id| own.system_alert_id.as_ref() == Some(id));
