@@ -8,9 +8,10 @@ use crate::cloud::Cloud;
 use crate::deliver::retry::RetryPolicy;
 use crate::deliver::token::Identity;
 use crate::deliver::{Outlet, courier};
-use crate::destinations::{self, Kind};
+use crate::destinations::{self, Kind, RenderError};
 use crate::event::Event;
 use crate::outbox::{self, Outbox};
+use crate::redaction::{REDACTION_SETTINGS, Redaction};
 use crate::route::{ROUTE_SETTINGS, Route};
 use crate::settings::{Fault, Section, Setting, SettingsError, UNRESOLVED, Values, is_unresolved, setting_prefix};
 use crate::telemetry::Counters;
@@ -62,21 +63,40 @@ pub struct Instance {
     pub kind: &'static Kind,
     /// Which events it gets.
     pub route: Route,
+    /// What is taken out of them before it sees them, if anything.
+    pub redaction: Option<Redaction>,
     /// What it did so far.
     pub counters: Counters,
 }
 
 impl Instance {
-    /// Whether the event goes to this destination: by the user's choice, and because it says something there.
+    /// Whether the event goes to this destination: by the user's choice, which is about the whole event, and because what the destination
+    /// may see of it says something there.
     #[must_use]
     pub fn takes(&self, event: &Event<'_>) -> bool {
-        self.route.takes(event) && self.outlet.destination.takes(event)
+        self.route.takes(event) && self.shown(event, |event| self.outlet.destination.takes(event))
+    }
+
+    /// Appends the record that this destination gets of the event.
+    ///
+    /// # Errors
+    /// When the event can never be expressed there; `out` may hold a partial record.
+    pub fn render(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), RenderError> {
+        self.shown(event, |event| self.outlet.destination.render(event, out))
+    }
+
+    /// What `look` says of the event as this destination may see it.
+    fn shown<T>(&self, event: &Event<'_>, look: impl FnOnce(&Event<'_>) -> T) -> T {
+        match &self.redaction {
+            None => look(event),
+            Some(redaction) => redaction.of(event, look),
+        }
     }
 
     /// Whether such an event goes to this destination at some severity: if not, that is no choice by severity.
     #[must_use]
     pub fn has_use_for(&self, event: &Event<'_>) -> bool {
-        self.route.takes_kind(event.kind) && self.outlet.destination.takes(event)
+        self.route.takes_kind(event.kind) && self.shown(event, |event| self.outlet.destination.takes(event))
     }
 }
 
@@ -258,7 +278,7 @@ pub fn section_of<'v>(name: &str, values: &'v Values) -> Result<(&'static Kind, 
 
 fn instance_section<'v>(name: &str, kind: &'static Kind, values: &'v Values) -> Section<'v> {
     let mut declared = kind.settings.to_vec();
-    declared.push(ROUTE_SETTINGS);
+    declared.extend([ROUTE_SETTINGS, REDACTION_SETTINGS]);
     Section::new(name, declared, values)
 }
 
@@ -277,6 +297,7 @@ fn open_instance(
 ) -> Result<Instance, SettingsError> {
     let section = instance_section(name, kind, values);
     let route = Route::from_section(&section);
+    let redaction = Redaction::from_section(&section);
     let mut faults = Vec::new();
     let destination = collect((kind.open)(&section), &mut faults);
     let way = match &destination {
@@ -300,7 +321,8 @@ fn open_instance(
     });
     match (destination, courier) {
         (Some(destination), Some(courier)) if faults.is_empty() => {
-            Ok(Instance { outlet: Outlet::new(name, destination, courier), kind, route, counters: Counters::default() })
+            let outlet = Outlet::new(name, destination, courier);
+            Ok(Instance { outlet, kind, route, redaction, counters: Counters::default() })
         }
         _ => Err(SettingsError { faults }),
     }
@@ -359,9 +381,11 @@ mod tests {
             "SPLUNK__CA_CERT",
             "SPLUNK__MIN_SEVERITY",
             "SPLUNK__EVENTS",
+            "SPLUNK__DROP_FIELDS",
+            "SPLUNK__REDACT",
         ];
         for name in names {
-            let (settings, message) = faults(&[(name, "Hunter2 value")]);
+            let (settings, message) = faults(&[(name, "Hunter2 value\"")]);
             assert_eq!(settings, [name]);
             assert!(!message.contains("Hunter2"), "{message}");
         }
@@ -377,6 +401,7 @@ mod tests {
             "SPLUNK__TOKEN",
             "SPLUNK__INDEX",
             "SPLUNK__EVENTS",
+            "SPLUNK__REDACT",
         ]
         .into_iter()
         .chain(Identity::SETTINGS)

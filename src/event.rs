@@ -17,6 +17,7 @@ mod key;
 mod names;
 mod record;
 mod remediation;
+mod retold;
 mod tactics;
 mod time;
 
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use alert::{Alert, AlertShape, segment_after};
+pub(crate) use cursor::Cursor;
 pub use entities::{Entities, Entity};
 pub use facts::{Facts, parse_address};
 pub use json::{members, mend_surrogates, scalar};

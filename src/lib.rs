@@ -30,6 +30,9 @@ pub mod destinations;
 // Which events go to which destination.
 pub mod route;
 
+// What is taken out of an event before a destination sees it.
+pub mod redaction;
+
 // Logs and counters.
 pub mod telemetry;
 

@@ -227,7 +227,7 @@ pub(crate) fn render(instance: &Instance, events: &[&Event<'_>]) -> (Rendered, U
     let mut unfit = Vec::new();
     for (index, event) in events.iter().enumerate() {
         let start = buffer.len();
-        match instance.outlet.destination.render(event, &mut buffer) {
+        match instance.render(event, &mut buffer) {
             Ok(()) => spans.push(Span::of(event, start..buffer.len())),
             Err(error) => {
                 buffer.truncate(start);

@@ -9,19 +9,19 @@ use memchr::{memchr, memchr2};
 
 /// A place in valid JSON text.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Cursor<'a> {
     /// The beginning of a text.
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(crate) fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
 
     /// The first byte of the token that is next, past white space, commas and colons; nothing at the end.
-    pub(super) fn peek(&mut self) -> Option<u8> {
+    pub(crate) fn peek(&mut self) -> Option<u8> {
         loop {
             match self.text.as_bytes().get(self.at) {
                 Some(b' ' | b'\t' | b'\n' | b'\r' | b',' | b':') => self.at += 1,
@@ -30,13 +30,18 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// How many bytes of the text lie behind.
+    pub(crate) fn place(&self) -> usize {
+        self.at
+    }
+
     /// Steps over the bracket that opens an object or a list.
-    pub(super) fn enter(&mut self) {
+    pub(crate) fn enter(&mut self) {
         self.at += 1;
     }
 
     /// The name of the next member, unescaped, with the cursor before its value. Nothing behind the last one: then the object is left.
-    pub(super) fn member(&mut self) -> Option<Cow<'a, str>> {
+    pub(crate) fn member(&mut self) -> Option<Cow<'a, str>> {
         match self.peek() {
             Some(b'"') => Some(name(self.token())),
             _ => {
@@ -47,14 +52,14 @@ impl<'a> Cursor<'a> {
     }
 
     /// Whether another element follows. If not, the list is left.
-    pub(super) fn element(&mut self) -> bool {
+    pub(crate) fn element(&mut self) -> bool {
         let more = !matches!(self.peek(), None | Some(b']' | b'}'));
         self.at += usize::from(!more);
         more
     }
 
     /// The next value whole, as it is written.
-    pub(super) fn token(&mut self) -> &'a str {
+    pub(crate) fn token(&mut self) -> &'a str {
         let first = self.peek();
         let (bytes, start) = (self.text.as_bytes(), self.at);
         self.at = match first {

@@ -19,7 +19,19 @@ pub(super) fn event<'a>(
     seen: Timestamp,
     texts: &'a Texts,
 ) -> Event<'a> {
-    let (kind, shape) = recognise(fields);
+    retell(EventId::of(raw.as_bytes()), recognise(fields), raw, view, fields, seen, texts)
+}
+
+/// The event of that id, kind and shape, as this text tells it.
+pub(super) fn retell<'a>(
+    id: EventId,
+    (kind, shape): (RecordKind, Option<AlertShape>),
+    raw: &'a str,
+    view: &'a str,
+    fields: &Fields<'a>,
+    seen: Timestamp,
+    texts: &'a Texts,
+) -> Event<'a> {
     let about = match shape {
         Some(shape @ (AlertShape::GraphV2 | AlertShape::GraphV1)) => {
             About::alert(graph_alert::read(shape, view, fields, texts))
@@ -28,7 +40,7 @@ pub(super) fn event<'a>(
         None => About::record(kind, fields, texts),
     };
     let About { key, title, resource, time, severity, alert } = about;
-    Event { id: EventId::of(raw.as_bytes()), kind, raw, key, title, resource, time, seen, taken: seen, severity, alert }
+    Event { id, kind, raw, key, title, resource, time, seen, taken: seen, severity, alert }
 }
 
 /// The kind of a record, in the order of tests that the reference prescribes; alerts with their shape.

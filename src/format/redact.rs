@@ -1,5 +1,9 @@
 //! Takes the queries out of web addresses in JSON text: portal links and blob addresses can carry access signatures there.
 
+mod credentials;
+
+pub use credentials::credentials;
+
 /// What stands for a query.
 const REDACTED: &str = "?redacted";
 
@@ -7,15 +11,20 @@ const REDACTED: &str = "?redacted";
 /// often that is JSON inside a string. It stays valid JSON, since an address never reaches past the end of its string.
 #[must_use]
 pub fn queries(json: &str) -> String {
+    cut_addresses(json, |address| address.find('?'))
+}
+
+/// The JSON text with `?redacted` for the end of every web address in which `cut` finds a place to cut.
+fn cut_addresses(json: &str, cut: impl Fn(&str) -> Option<usize>) -> String {
     let mut redacted = String::with_capacity(json.len());
     let mut rest = json;
     while let Some(colon) = rest.find(':') {
         let (before, from) = rest.split_at(colon + 1);
         redacted.push_str(before);
-        let address = if ends_in_scheme(before) { &from[..length(from)] } else { "" };
-        match address.find('?') {
-            Some(query) => {
-                redacted.push_str(&address[..query]);
+        let address = if ends_in_scheme(before) { &from[..length(from, |_| false)] } else { "" };
+        match cut(address) {
+            Some(end) => {
+                redacted.push_str(&address[..end]);
                 redacted.push_str(REDACTED);
             }
             None => redacted.push_str(address),
@@ -36,15 +45,15 @@ fn ends_in_scheme(text: &str) -> bool {
 }
 
 /// How many bytes of the text belong to the address that goes on in it: up to white space, a quote or an angle bracket, written plainly or as
-/// an escape.
-fn length(text: &str) -> usize {
+/// an escape; or to a sign that `ends` it besides.
+fn length(text: &str, ends: impl Fn(char) -> bool) -> usize {
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {
         let here = &text[at..];
         at += match c {
             '"' | '<' | '>' => return at,
-            c if c.is_whitespace() || c.is_control() => return at,
-            '\\' => match escape(here) {
+            c if c.is_whitespace() || c.is_control() || ends(c) => return at,
+            '\\' => match escape(here, &ends) {
                 Some(length) => length,
                 None => return at,
             },
@@ -55,15 +64,15 @@ fn length(text: &str) -> usize {
 }
 
 /// The length of an escape that belongs to an address: `\/` or `\u0026`, with more backslashes where it is JSON inside a string.
-fn escape(text: &str) -> Option<usize> {
+fn escape(text: &str, ends: impl Fn(char) -> bool) -> Option<usize> {
     let escaped = text.trim_start_matches('\\');
     let backslashes = text.len() - escaped.len();
     if escaped.starts_with('/') {
         return Some(backslashes + 1);
     }
     let unit = u32::from_str_radix(escaped.strip_prefix('u')?.get(..4)?, 16).ok()?;
-    let ends = char::from_u32(unit).is_some_and(|c| c.is_control() || c.is_whitespace() || "\"<>\\".contains(c));
-    (!ends).then_some(backslashes + 5)
+    let is_end = |c: char| c.is_control() || c.is_whitespace() || "\"<>\\".contains(c) || ends(c);
+    (!char::from_u32(unit).is_some_and(is_end)).then_some(backslashes + 5)
 }
 
 #[cfg(test)]

@@ -25,6 +25,10 @@ use tokio::time::Instant;
 use crate::support::handler::{alert, invocation};
 
 fn open() -> App {
+    open_with(&[])
+}
+
+fn open_with(more: &[(&str, &str)]) -> App {
     let settings = [
         ("DESTINATIONS", "splunk, webhook"),
         ("SPLUNK__URL", "http://127.0.0.1:9"),
@@ -34,7 +38,8 @@ fn open() -> App {
         ("WEBHOOK__SECRET", "whsec_ZmF1bHQtdGFibGUtc2lnbmluZy1rZXktMDEyMzQ1Njc4OQ=="),
         ("STATE__URL", "memory:"),
     ];
-    App::open(&Values::new(settings.map(|(name, value)| (name.to_owned(), value.to_owned())))).unwrap()
+    let settings = settings.iter().chain(more);
+    App::open(&Values::new(settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))).unwrap()
 }
 
 /// The status that answers a body; silence where there is none.
@@ -112,9 +117,9 @@ async fn a_panic_in_one_invocation_is_its_500_and_nothing_else() {
     let mut app = open();
     let taken = script(&mut app, "splunk", |_| Some(200));
     script(&mut app, "webhook", |_| Some(200));
-    let Instance { outlet, kind, route, counters } = app.instances.pop().unwrap();
+    let Instance { outlet, kind, route, redaction, counters } = app.instances.pop().unwrap();
     let outlet = Outlet { destination: Box::new(Panicking(outlet.destination)), ..outlet };
-    app.instances.push(Instance { outlet, kind, route, counters });
+    app.instances.push(Instance { outlet, kind, route, redaction, counters });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/alerts", listener.local_addr().unwrap());
     let server = router_of(Arc::new(app));
@@ -239,6 +244,28 @@ async fn what_waits_for_a_human_never_grows_too_old() {
     assert_eq!(left.len(), 1, "only the one that the destination's own trouble kept is given up");
     assert_eq!((left[0].cause, left[0].attempts), (Cause::Misconfigured, 2));
     assert_eq!(app.outbox.counts().await.unwrap().destinations["splunk"].dead, 1);
+}
+
+#[tokio::test]
+async fn what_is_stored_is_whole_and_what_is_sent_again_is_not() {
+    let mut app = open_with(&[("SPLUNK__DROP_FIELDS", "CompromisedEntity"), ("SPLUNK__REDACT", "Severity")]);
+    let whole = alert("whole").to_string();
+    assert!(whole.contains("CompromisedEntity") && !whole.contains("[redacted]"));
+    let unwell = script(&mut app, "splunk", |_| Some(503));
+    let taken = script(&mut app, "webhook", |_| Some(200));
+    app.delivery.retry.attempts = 1;
+    let body = invocation(&[whole.clone().into_bytes()], 1);
+    app.relay(&Invocation::parse(&body).unwrap().bodies(), Timestamp::now()).await.unwrap();
+    let letters = parked(&app).await;
+    assert_eq!(letters.iter().map(|letter| &letter.body[..]).collect::<Vec<_>>(), [whole.as_bytes()]);
+    let again = script(&mut app, "splunk", |_| Some(200));
+    let app = Arc::new(app);
+    tick(&app).await;
+    assert_eq!(parked(&app).await, []);
+    let (first, again) = (unwell.lock().unwrap().join(""), again.lock().unwrap().join(""));
+    assert_eq!(first, again, "a repeat is the same request, under the same id");
+    assert!(!again.contains("CompromisedEntity") && again.contains(r#""Severity":"[redacted]""#), "{again}");
+    assert!(taken.lock().unwrap().join("").contains("CompromisedEntity"), "the others get it all");
 }
 
 #[tokio::test]

@@ -45,6 +45,11 @@ const AGENT: [(&str, &str); 3] = [("MODE", "syslog"), ("URL", ""), ("ADDRESS", "
 
 /// Variants of a kind that render differently.
 pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
+    variants_with(kind, &[])
+}
+
+/// The same, each with these settings besides.
+pub(crate) fn variants_with(kind: &Kind, besides: &[(&str, &str)]) -> Vec<Instance> {
     let options: &[&[(&str, &str)]] = match kind.name {
         "anomali" => &[&[], &[("MODE", "intelligence"), ("TLP", "amber"), ("TRUSTED_CIRCLES", "146")]],
         "sentinel" => &[&[("SCHEMA", "alerts")], &[("SCHEMA", "asim")]],
@@ -94,7 +99,7 @@ pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
         }
         _ => &[&[]],
     };
-    options.iter().map(|more| open(kind, more)).collect()
+    options.iter().map(|more| open(kind, &[*more, besides].concat())).collect()
 }
 
 /// Every input: our fixtures, the shared samples where they are, and hostile alerts.
@@ -214,7 +219,7 @@ fn every_event_renders_the_same_twice_in_one_record_that_carries_its_id() {
 
 /// Whether the request identifies the event. The id is the hash of the record's bytes: who gets those has the id, be it with spaces for the
 /// line breaks between tokens. A conversation carries the record along.
-fn carries(parcel: &HttpParcel, id: &str, raw: &str) -> bool {
+pub(crate) fn carries(parcel: &HttpParcel, id: &str, raw: &str) -> bool {
     matches!(&parcel.auth, Auth::StandardWebhooks { id: given, .. } if given == id)
         || contains(&parcel.body, id.as_bytes())
         || contains(&parcel.body, raw.as_bytes())
