@@ -135,7 +135,9 @@ impl<'a> Walk<'a, '_> {
     /// One value; the position behind it, or why there is none. An error leaves nothing behind.
     fn value(&mut self, source: Source<'a>, at: usize, wraps: usize) -> Result<usize, String> {
         match source.text.as_bytes().get(at) {
-            Some(b'{') => self.object(source, at, wraps),
+            Some(b'{') => {
+                self.object(source, at, wraps).or_else(|reason| self.broken_envelope(source, at, wraps).ok_or(reason))
+            }
             Some(b'[') if wraps < MAX_WRAPS => Ok(self.list(source, at, wraps + 1)),
             Some(b'[') => {
                 let end = at + self.read::<IgnoredAny>(&source.text[at..])?.1;
@@ -263,6 +265,35 @@ impl<'a> Walk<'a, '_> {
         true
     }
 
+    /// Takes the records out of an envelope that is no JSON as a whole, for the sake of those that are: its position behind, or nothing,
+    /// and nothing is left behind, where it is no envelope or holds no record. Envelopes of Azure Monitor have no other member.
+    fn broken_envelope(&mut self, source: Source<'a>, at: usize, wraps: usize) -> Option<usize> {
+        let text = source.text;
+        let blank = |at| skip(text, at, is_blank);
+        let name = blank(at + 1);
+        let (_, length) = ["\"records\"", "\"value\""]
+            .map(|name| (name, name.len()))
+            .into_iter()
+            .find(|(wanted, length)| text.get(name..name + length).is_some_and(|it| it.eq_ignore_ascii_case(wanted)))?;
+        let colon = blank(name + length);
+        let open = blank(colon + 1);
+        if wraps >= MAX_WRAPS || (text.as_bytes().get(colon), text.as_bytes().get(open)) != (Some(&b':'), Some(&b'[')) {
+            return None;
+        }
+        let (events, undecodable) = (self.out.events.len(), self.out.undecodable.len());
+        let end = blank(self.list(source, open, wraps + 1));
+        if self.out.events.len() == events {
+            self.out.undecodable.truncate(undecodable);
+            return None;
+        }
+        if end == text.len() || text[end..].starts_with('}') {
+            return Some(text.len().min(end + 1));
+        }
+        let rest = json::next_record_line(text, end);
+        self.bury(source, end, rest, "what follows the records of a broken envelope".into());
+        Some(rest)
+    }
+
     /// Reads one value from the beginning of a text, and its length.
     fn read<T: Deserialize<'a>>(&mut self, text: &'a str) -> Result<(T, usize), String> {
         let mut stream = serde_json::Deserializer::from_str(text).into_iter::<T>();
@@ -270,8 +301,8 @@ impl<'a> Walk<'a, '_> {
             Some(Ok(value)) => Ok((value, stream.byte_offset())),
             Some(Err(error)) => {
                 // Syntax errors name what was expected and where, and quote nothing.
-                let lines = memchr::memchr_iter(b'\n', text.as_bytes()).nth(error.line().saturating_sub(1));
-                self.effort = self.effort.saturating_sub(lines.unwrap_or(text.len()));
+                let newline = error.line().checked_sub(2).and_then(|n| memchr::memchr_iter(b'\n', text.as_bytes()).nth(n));
+                self.effort = self.effort.saturating_sub(newline.unwrap_or_default() + error.column());
                 Err(format!("not valid JSON: {error}"))
             }
             None => Err("nothing".into()),

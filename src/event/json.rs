@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memchr_iter, memchr2_iter, memmem};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -39,29 +39,87 @@ pub(super) fn too_deep(text: &str) -> bool {
     false
 }
 
-/// Where a broken list element that begins at `start` ends: before the comma or bracket that closes it by counting brackets, else
-/// where a line begins with a record.
+/// Where a broken list element that begins at `start` ends: before the comma or bracket that closes it by counting brackets, before an
+/// object where only a name could follow, else where a line or a sibling begins.
 pub(super) fn broken_element_end(text: &str, start: usize) -> usize {
     let bytes = text.as_bytes();
-    let next_line = next_record_line(text, start);
-    let (mut depth, mut at) = (0usize, start);
-    while at < next_line {
-        match bytes[at] {
+    let mut open = Open::default();
+    let mut at = start;
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
             b'"' => match past_string(bytes, at) {
                 Some(end) if memchr(b'\n', &bytes[at..end]).is_none() => {
                     at = end;
                     continue;
                 }
-                _ => return next_line,
+                // A quote is missing, or one too many: brackets cannot be told from text any more.
+                _ => return next_beginning(text, start),
             },
-            b'{' | b'[' => depth += 1,
-            b',' | b']' if depth == 0 => return at,
-            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'\n' if matches!(bytes.get(at + 1), Some(b'{' | b'[')) => return at + 1,
+            b'{' | b'[' => open.push(byte),
+            b'}' => drop(open.close(b'{')),
+            b']' if !open.close(b'[') => return at,
+            b',' if open.is_empty() => return at,
+            b',' if open.in_object() && bytes[at + 1..].trim_ascii_start().starts_with(b"{") => return at,
             _ => {}
         }
         at += 1;
     }
-    next_line
+    text.len()
+}
+
+/// The brackets that are open.
+#[derive(Default)]
+struct Open {
+    stack: Vec<u8>,
+    braces: usize,
+}
+
+impl Open {
+    fn is_empty(&self) -> bool {
+        self.stack.is_empty()
+    }
+
+    fn in_object(&self) -> bool {
+        self.stack.last() == Some(&b'{')
+    }
+
+    fn push(&mut self, bracket: u8) {
+        self.braces += usize::from(bracket == b'{');
+        self.stack.push(bracket);
+    }
+
+    /// Closes the innermost bracket of that kind, and what was left open within it. Says no where none is open.
+    fn close(&mut self, bracket: u8) -> bool {
+        let open = if bracket == b'{' { self.braces } else { self.stack.len() - self.braces };
+        if open == 0 {
+            return false;
+        }
+        while let Some(closed) = self.stack.pop() {
+            self.braces -= usize::from(closed == b'{');
+            if closed == bracket {
+                break;
+            }
+        }
+        true
+    }
+}
+
+/// The start of whatever comes first after `start`: a line that begins with a record, or, after a comma, an object whose first name is
+/// that of the object at `start`. The text's end where neither does.
+fn next_beginning(text: &str, start: usize) -> usize {
+    let bytes = text.as_bytes();
+    let name = start + 1 + bytes[start + 1..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let named = bytes[start] == b'{' && bytes.get(name) == Some(&b'"');
+    let beginning = past_string(bytes, name).filter(|_| named).map(|end| &bytes[start..end]);
+    memchr2_iter(b'\n', b'{', &bytes[start + 1..])
+        .map(|found| start + 1 + found)
+        .find_map(|at| match beginning {
+            _ if bytes[at] == b'\n' => matches!(bytes.get(at + 1), Some(b'{' | b'[')).then_some(at + 1),
+            Some(own) => (bytes[at..].starts_with(own) && bytes[..at].trim_ascii_end().ends_with(b",")).then_some(at),
+            None => None,
+        })
+        .unwrap_or(bytes.len())
 }
 
 /// The start of the first line after `start` that begins with `{` or `[` in its first column; the text's end where none does.
@@ -216,5 +274,34 @@ mod tests {
         assert_eq!(&text[1..broken_element_end(text, 1)], r#"{"a":tru,"b":["x]","\""]}"#);
         let text = "[{\"a\":\"open\n},\n{\"b\":1}]";
         assert_eq!(broken_element_end(text, 1), text.find("{\"b").unwrap());
+    }
+
+    #[test]
+    fn a_broken_element_that_lost_a_bracket_or_a_quote_takes_no_other_with_it() {
+        for broken in [
+            r#"{"a":1,"b":{"c":2}"#,
+            r#"{"a":{"b":[1,2}"#,
+            r#"{"a":[{"a":1},{"a":2],"b":tru"#,
+            r#"{"a":[{"a":1},{"a":2}],"b":tru}"#,
+            "{\"a\":\"two\nlines\"}",
+            r#"{"a":"x,"b":"y"}"#,
+            r#"{ "a":"x}"#,
+        ] {
+            let sibling = if broken.starts_with("{ ") { r#"{ "a":2}"# } else { r#"{"a":2}"# };
+            let text = format!("[{broken},{sibling}]");
+            let end = broken_element_end(&text, 1);
+            assert_eq!(text[1..end].trim_end_matches(','), broken);
+            let text = format!("[{sibling},{broken}]}}");
+            let end = broken_element_end(&text, sibling.len() + 2);
+            assert!(text[end..].len() <= 2, "{broken} ends before {}", &text[end..]);
+        }
+    }
+
+    #[test]
+    fn any_text_has_an_end() {
+        for text in ["", "{", "[", "}", "]", "\"", "{\"", "{ ", "{\"a\"", ",", "{,", "[}", "{]", "\\", "\n{"] {
+            let end = broken_element_end(text, 0);
+            assert!(text.is_char_boundary(end), "{text}");
+        }
     }
 }
