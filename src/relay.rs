@@ -296,3 +296,43 @@ fn letter(destination: &str, event: &Event<'_>, reason: String, received: Timest
 fn stable_time(seen: Timestamp, own: Option<Timestamp>, received: Timestamp) -> Timestamp {
     if seen == received { own.unwrap_or(Timestamp::UNIX_EPOCH) } else { seen }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lengths of each wave's pieces: events, undecodable.
+    fn waves(decoded: &Decoded<'_>) -> Vec<(Vec<usize>, Vec<usize>)> {
+        let mut rest = Wave::of(decoded);
+        std::iter::from_fn(|| rest.next())
+            .map(|wave| {
+                let events = wave.events.iter().map(|event| event.raw.len()).collect();
+                (events, wave.undecodable.iter().map(|piece| piece.raw.len()).collect())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_body_of_many_pieces_is_cut_into_waves_and_no_piece_is_lost_or_sent_twice() {
+        let records = vec!["{\"category\":\"A\",\"operationName\":\"B\"}"; 2 * WAVE_PIECES - 3].join(",");
+        let body = format!("{{\"records\":[{records}{}]}}", ",1".repeat(WAVE_PIECES + 4));
+        let (texts, mut decoded) = (Texts::default(), Decoded::default());
+        decode(body.as_bytes(), Timestamp::UNIX_EPOCH, &texts, &mut decoded);
+        let counts: Vec<_> = waves(&decoded).iter().map(|(events, rest)| (events.len(), rest.len())).collect();
+        assert_eq!(counts, [(WAVE_PIECES, 0), (WAVE_PIECES - 3, 3), (0, WAVE_PIECES), (0, 1)]);
+        assert_eq!(waves(&Decoded::default()), []);
+    }
+
+    #[test]
+    fn a_wave_exceeds_its_bytes_by_less_than_its_last_piece() {
+        let text = "x".repeat(WAVE_BYTES / 10);
+        let body = vec![format!("{{\"operationName\":\"{text}\"}}"); 25].join("\n");
+        let (texts, mut decoded) = (Texts::default(), Decoded::default());
+        decode(body.as_bytes(), Timestamp::UNIX_EPOCH, &texts, &mut decoded);
+        let events: Vec<_> = waves(&decoded).into_iter().map(|(events, _)| events).collect();
+        assert_eq!(events.iter().map(Vec::len).collect::<Vec<_>>(), [10, 10, 5]);
+        for wave in events {
+            assert!(wave[..wave.len() - 1].iter().sum::<usize>() < WAVE_BYTES);
+        }
+    }
+}
