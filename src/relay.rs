@@ -25,14 +25,14 @@ const WAVE_BYTES: usize = 16 << 20;
 
 /// Decoded pieces: those of one wave, or those that are left.
 #[derive(Clone, Copy, Debug)]
-struct Wave<'a> {
-    events: &'a [Event<'a>],
-    undecodable: &'a [Undecodable<'a>],
+struct Wave<'w, 'a> {
+    events: &'w [Event<'a>],
+    undecodable: &'w [Undecodable<'a>],
 }
 
-impl<'a> Wave<'a> {
+impl<'w, 'a> Wave<'w, 'a> {
     /// Everything that was decoded.
-    fn of(decoded: &'a Decoded<'a>) -> Self {
+    fn of(decoded: &'w Decoded<'a>) -> Self {
         Self { events: &decoded.events, undecodable: &decoded.undecodable }
     }
 
@@ -127,7 +127,7 @@ impl App {
     /// Returns how many pieces were buried as undecodable.
     async fn relay_wave(
         &self,
-        wave: Wave<'_>,
+        wave: Wave<'_, '_>,
         received: Timestamp,
         time_left: &mut [Duration],
         tally: &mut Tally,
@@ -154,7 +154,7 @@ impl App {
 
     /// Letters for what no destination will ever see: undecodable pieces, and records that nothing recognises and nobody asked for. A
     /// recognised record that every destination filters out is a choice of the settings, and is only counted.
-    fn strays(&self, wave: Wave<'_>, received: Timestamp) -> Vec<Letter> {
+    fn strays(&self, wave: Wave<'_, '_>, received: Timestamp) -> Vec<Letter> {
         let undecodable = wave.undecodable.iter().map(|piece| {
             let Undecodable { raw, reason, seen } = piece;
             self.stray(raw, reason.clone(), stable_time(*seen, None, received), received)

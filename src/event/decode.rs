@@ -166,8 +166,8 @@ impl<'a> Walk<'a, '_> {
                 Some(_) => {
                     empty = false;
                     at = self.value(source, at, wraps).unwrap_or_else(|reason| {
-                        let end = json::broken_element_end(text, at);
-                        self.effort = self.effort.saturating_sub(end - at);
+                        let (end, looked_at) = json::broken_element_end(text, at);
+                        self.effort = self.effort.saturating_sub(looked_at);
                         self.bury(source, at, end, reason);
                         end
                     });
@@ -269,19 +269,9 @@ impl<'a> Walk<'a, '_> {
     /// and nothing is left behind, where it is no envelope or holds no record. Envelopes of Azure Monitor have no other member.
     fn broken_envelope(&mut self, source: Source<'a>, at: usize, wraps: usize) -> Option<usize> {
         let text = source.text;
-        let blank = |at| skip(text, at, is_blank);
-        let name = blank(at + 1);
-        let (_, length) = ["\"records\"", "\"value\""]
-            .map(|name| (name, name.len()))
-            .into_iter()
-            .find(|(wanted, length)| text.get(name..name + length).is_some_and(|it| it.eq_ignore_ascii_case(wanted)))?;
-        let colon = blank(name + length);
-        let open = blank(colon + 1);
-        if wraps >= MAX_WRAPS || (text.as_bytes().get(colon), text.as_bytes().get(open)) != (Some(&b':'), Some(&b'[')) {
-            return None;
-        }
+        let open = at + list_of_envelope(&text[at..]).filter(|_| wraps < MAX_WRAPS)?;
         let (events, undecodable) = (self.out.events.len(), self.out.undecodable.len());
-        let end = blank(self.list(source, open, wraps + 1));
+        let end = skip(text, self.list(source, open, wraps + 1), is_blank);
         if self.out.events.len() == events {
             self.out.undecodable.truncate(undecodable);
             return None;
@@ -324,6 +314,17 @@ impl<'a> Walk<'a, '_> {
 }
 
 const EXHAUSTED: &str = "too many pieces in one body";
+
+/// Where the list begins in a text that begins as an envelope does; nothing in other texts.
+fn list_of_envelope(text: &str) -> Option<usize> {
+    let rest = text.strip_prefix('{')?.trim_start_matches(is_blank);
+    let rest = ["\"records\"", "\"value\""].into_iter().find_map(|name| {
+        let (found, rest) = rest.split_at_checked(name.len())?;
+        found.eq_ignore_ascii_case(name).then_some(rest)
+    })?;
+    let list = rest.trim_start_matches(is_blank).strip_prefix(':')?.trim_start_matches(is_blank);
+    list.starts_with('[').then_some(text.len() - list.len())
+}
 
 /// White space between values; a byte order mark is white space where files were joined.
 fn is_blank(c: char) -> bool {

@@ -40,32 +40,46 @@ pub(super) fn too_deep(text: &str) -> bool {
 }
 
 /// Where a broken list element that begins at `start` ends: before the comma or bracket that closes it by counting brackets, before an
-/// object where only a name could follow, else where a line or a sibling begins.
-pub(super) fn broken_element_end(text: &str, start: usize) -> usize {
+/// object where only a name could follow, else where a line or a sibling begins. And how many bytes it took to find out.
+pub(super) fn broken_element_end(text: &str, start: usize) -> (usize, usize) {
     let bytes = text.as_bytes();
     let mut open = Open::default();
-    let mut at = start;
+    let (mut at, mut in_vain) = (start, 0);
     while let Some(&byte) = bytes.get(at) {
         match byte {
-            b'"' => match past_string(bytes, at) {
-                Some(end) if memchr(b'\n', &bytes[at..end]).is_none() => {
-                    at = end;
-                    continue;
+            b'"' => {
+                let string = past_string(bytes, at).filter(|&end| memchr(b'\n', &bytes[at..end]).is_none());
+                if in_vain == 0 && !string.is_some_and(|end| ends_a_string(bytes, end)) {
+                    // A quote is missing, or one too many: brackets cannot be told from text any more.
+                    let end = next_beginning(text, start);
+                    in_vain = end - start;
+                    if end < text.len() || string.is_none() {
+                        return (end, in_vain);
+                    }
                 }
-                // A quote is missing, or one too many: brackets cannot be told from text any more.
-                _ => return next_beginning(text, start),
-            },
-            b'\n' if matches!(bytes.get(at + 1), Some(b'{' | b'[')) => return at + 1,
+                let Some(end) = string else { return (next_record_line(text, start), text.len() - start) };
+                at = end;
+                continue;
+            }
+            b'\n' if matches!(bytes.get(at + 1), Some(b'{' | b'[')) => {
+                at += 1;
+                break;
+            }
             b'{' | b'[' => open.push(byte),
             b'}' => drop(open.close(b'{')),
-            b']' if !open.close(b'[') => return at,
-            b',' if open.is_empty() => return at,
-            b',' if open.in_object() && bytes[at + 1..].trim_ascii_start().starts_with(b"{") => return at,
+            b']' if !open.close(b'[') => break,
+            b',' if open.is_empty() => break,
+            b',' if open.in_object() && bytes[at + 1..].trim_ascii_start().starts_with(b"{") => break,
             _ => {}
         }
         at += 1;
     }
-    text.len()
+    (at, in_vain + at - start)
+}
+
+/// Whether what follows can follow a string.
+fn ends_a_string(bytes: &[u8], end: usize) -> bool {
+    matches!(bytes[end..].trim_ascii_start().first(), None | Some(b',' | b':' | b'}' | b']'))
 }
 
 /// The brackets that are open.
@@ -271,9 +285,11 @@ mod tests {
     #[test]
     fn a_broken_element_ends_where_brackets_say() {
         let text = r#"[{"a":tru,"b":["x]","\""]},{}]"#;
-        assert_eq!(&text[1..broken_element_end(text, 1)], r#"{"a":tru,"b":["x]","\""]}"#);
+        assert_eq!(&text[1..broken_element_end(text, 1).0], r#"{"a":tru,"b":["x]","\""]}"#);
         let text = "[{\"a\":\"open\n},\n{\"b\":1}]";
-        assert_eq!(broken_element_end(text, 1), text.find("{\"b").unwrap());
+        assert_eq!(broken_element_end(text, 1).0, text.find("{\"b").unwrap());
+        let text = r#"[{"a":"say "hello" to"},{"b":1}]"#;
+        assert_eq!(&text[broken_element_end(text, 1).0..], r#",{"b":1}]"#, "brackets help where no sibling does");
     }
 
     #[test]
@@ -286,13 +302,15 @@ mod tests {
             "{\"a\":\"two\nlines\"}",
             r#"{"a":"x,"b":"y"}"#,
             r#"{ "a":"x}"#,
+            r#"{"a":"say "hello" to"}"#,
+            r#"{"a":"x}}"#,
         ] {
             let sibling = if broken.starts_with("{ ") { r#"{ "a":2}"# } else { r#"{"a":2}"# };
             let text = format!("[{broken},{sibling}]");
-            let end = broken_element_end(&text, 1);
+            let end = broken_element_end(&text, 1).0;
             assert_eq!(text[1..end].trim_end_matches(','), broken);
             let text = format!("[{sibling},{broken}]}}");
-            let end = broken_element_end(&text, sibling.len() + 2);
+            let end = broken_element_end(&text, sibling.len() + 2).0;
             assert!(text[end..].len() <= 2, "{broken} ends before {}", &text[end..]);
         }
     }
@@ -300,7 +318,7 @@ mod tests {
     #[test]
     fn any_text_has_an_end() {
         for text in ["", "{", "[", "}", "]", "\"", "{\"", "{ ", "{\"a\"", ",", "{,", "[}", "{]", "\\", "\n{"] {
-            let end = broken_element_end(text, 0);
+            let end = broken_element_end(text, 0).0;
             assert!(text.is_char_boundary(end), "{text}");
         }
     }
