@@ -291,7 +291,8 @@ impl<'a> Walk<'a, '_> {
             Some(Ok(value)) => Ok((value, stream.byte_offset())),
             Some(Err(error)) => {
                 // Syntax errors name what was expected and where, and quote nothing.
-                let newline = error.line().checked_sub(2).and_then(|n| memchr::memchr_iter(b'\n', text.as_bytes()).nth(n));
+                let newline =
+                    error.line().checked_sub(2).and_then(|n| memchr::memchr_iter(b'\n', text.as_bytes()).nth(n));
                 self.effort = self.effort.saturating_sub(newline.unwrap_or_default() + error.column());
                 Err(format!("not valid JSON: {error}"))
             }

@@ -67,9 +67,14 @@ pub(super) fn broken_element_end(text: &str, start: usize) -> (usize, usize) {
             }
             b'{' | b'[' => open.push(byte),
             b'}' => drop(open.close(b'{')),
-            b']' if !open.close(b'[') => break,
+            b']' if !open.close(b'[') => match next_visible(bytes, at + 1) {
+                // The wrong bracket: more elements follow.
+                Some(b',') if !open.is_empty() => open = Open::default(),
+                None | Some(b',' | b'}' | b']') => break,
+                _ => {}
+            },
             b',' if open.is_empty() => break,
-            b',' if open.in_object() && bytes[at + 1..].trim_ascii_start().starts_with(b"{") => break,
+            b',' if open.in_object() && next_visible(bytes, at + 1) == Some(b'{') => break,
             _ => {}
         }
         at += 1;
@@ -79,7 +84,12 @@ pub(super) fn broken_element_end(text: &str, start: usize) -> (usize, usize) {
 
 /// Whether what follows can follow a string.
 fn ends_a_string(bytes: &[u8], end: usize) -> bool {
-    matches!(bytes[end..].trim_ascii_start().first(), None | Some(b',' | b':' | b'}' | b']'))
+    matches!(next_visible(bytes, end), None | Some(b',' | b':' | b'}' | b']'))
+}
+
+/// The first byte from `at` on that is no white space.
+fn next_visible(bytes: &[u8], at: usize) -> Option<u8> {
+    bytes[at..].trim_ascii_start().first().copied()
 }
 
 /// The brackets that are open.
@@ -120,18 +130,25 @@ impl Open {
 }
 
 /// The start of whatever comes first after `start`: a line that begins with a record, or, after a comma, an object whose first name is
-/// that of the object at `start`. The text's end where neither does.
+/// that of the object at `start`; after another object any, where that name cannot be read. The text's end where neither comes.
 fn next_beginning(text: &str, start: usize) -> usize {
     let bytes = text.as_bytes();
     let name = start + 1 + bytes[start + 1..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
     let named = bytes[start] == b'{' && bytes.get(name) == Some(&b'"');
-    let beginning = past_string(bytes, name).filter(|_| named).map(|end| &bytes[start..end]);
+    let own = past_string(bytes, name).filter(|&end| named && next_visible(bytes, end) == Some(b':'));
+    let own = own.map(|end| &bytes[start..end]).filter(|own| memchr(b'\n', own).is_none());
+    let is_sibling = |at: usize| match (own, bytes[..at].trim_ascii_end()) {
+        (Some(own), [.., b',']) => bytes[at..].starts_with(own),
+        (None, [before @ .., b',']) => {
+            before.trim_ascii_end().ends_with(b"}") && next_visible(bytes, at + 1) == Some(b'"')
+        }
+        _ => false,
+    };
     memchr2_iter(b'\n', b'{', &bytes[start + 1..])
         .map(|found| start + 1 + found)
-        .find_map(|at| match beginning {
-            _ if bytes[at] == b'\n' => matches!(bytes.get(at + 1), Some(b'{' | b'[')).then_some(at + 1),
-            Some(own) => (bytes[at..].starts_with(own) && bytes[..at].trim_ascii_end().ends_with(b",")).then_some(at),
-            None => None,
+        .find_map(|at| match bytes[at] {
+            b'\n' => matches!(bytes.get(at + 1), Some(b'{' | b'[')).then_some(at + 1),
+            _ => is_sibling(at).then_some(at),
         })
         .unwrap_or(bytes.len())
 }
@@ -304,6 +321,8 @@ mod tests {
             r#"{ "a":"x}"#,
             r#"{"a":"say "hello" to"}"#,
             r#"{"a":"x}}"#,
+            r#"{"a":1]"#,
+            r#"{"a":1]"b":2}"#,
         ] {
             let sibling = if broken.starts_with("{ ") { r#"{ "a":2}"# } else { r#"{"a":2}"# };
             let text = format!("[{broken},{sibling}]");
@@ -311,7 +330,7 @@ mod tests {
             assert_eq!(text[1..end].trim_end_matches(','), broken);
             let text = format!("[{sibling},{broken}]}}");
             let end = broken_element_end(&text, sibling.len() + 2).0;
-            assert!(text[end..].len() <= 2, "{broken} ends before {}", &text[end..]);
+            assert!(text[end..].len() <= 3, "{broken} ends before {}", &text[end..]);
         }
     }
 

@@ -156,7 +156,14 @@ impl ScriptRoot {
             Some(text) => time_span(text).context("initializationTimeout of host.json is not a time like 00:00:30")?,
         };
         let max_batch = host.extensions.and_then(|e| e.event_hubs).and_then(|hubs| hubs.max_event_batch_size);
-        Ok(Self { folder, max_batch: max_batch.unwrap_or(100).max(1), timeout, start_timeout, functions: read, disabled: off })
+        Ok(Self {
+            folder,
+            max_batch: max_batch.unwrap_or(100).max(1),
+            timeout,
+            start_timeout,
+            functions: read,
+            disabled: off,
+        })
     }
 
     /// The function that takes events: the one of that name, else `alerts`, else the first with an event hub trigger.

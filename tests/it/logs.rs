@@ -246,7 +246,10 @@ async fn memory_follows_the_wave_and_not_the_records_of_a_body() {
         }
     }
     settings.retain(|name, _| !name.starts_with("SPLUNK__") && !name.starts_with("SOC__"));
-    settings.insert("DESTINATIONS".to_owned(), names.iter().map(|name| format!("{name}=splunk")).collect::<Vec<_>>().join(", "));
+    settings.insert(
+        "DESTINATIONS".to_owned(),
+        names.iter().map(|name| format!("{name}=splunk")).collect::<Vec<_>>().join(", "),
+    );
     let mut peaks = Vec::new();
     // With one wave's records, and with six times as many, still in one body.
     for waves in [1, 6] {
