@@ -5,6 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use defender_relay::event::RecordKind;
+use defender_relay::event::decode::{Decoded, Texts, decode};
+use defender_relay::local::source::LOG_SAMPLES;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::support::handler::{Handler, alert, assert_is_reply, invocation, letter_bodies};
@@ -102,6 +106,26 @@ fn envelope(records: &[Value]) -> Vec<u8> {
 
 fn marks<T: ToString>(marks: impl IntoIterator<Item = T>) -> BTreeSet<String> {
     marks.into_iter().map(|mark| mark.to_string()).collect()
+}
+
+#[test]
+fn the_samples_of_the_local_run_are_of_every_family() {
+    let mut kinds = BTreeMap::new();
+    for (name, text) in LOG_SAMPLES {
+        let (texts, mut out) = (Texts::default(), Decoded::default());
+        decode(text.as_bytes(), Timestamp::UNIX_EPOCH, &texts, &mut out);
+        assert!(out.undecodable.is_empty(), "{name}");
+        for event in &out.events {
+            assert!(
+                event.title.is_some() && event.resource.is_some() != (event.kind == RecordKind::XdrLog),
+                "{event:?}"
+            );
+            assert!(event.time.is_some(), "{name}: {}", event.raw);
+            *kinds.entry(event.kind).or_default() += 1;
+        }
+    }
+    let logs = [RecordKind::ActivityLog, RecordKind::EntraLog, RecordKind::ResourceLog, RecordKind::XdrLog];
+    assert_eq!(kinds, BTreeMap::from_iter(logs.into_iter().zip([3, 3, 2, 2])));
 }
 
 async fn logs(handler: &Handler, bodies: &[Vec<u8>]) -> Value {
@@ -218,10 +242,10 @@ async fn a_kill_in_the_middle_of_a_body_loses_no_record() {
     assert_eq!(handler.post("logs", body).await.map(|(status, _)| status), Some(200));
     handler.kill();
     assert_eq!(receivers.in_splunk().into_keys().collect::<BTreeSet<_>>(), expected);
+    // A line that a kill cut off is no record; it came again whole.
     let lines = receivers.soc.lines.lock().unwrap();
-    let last: BTreeSet<&str> =
-        lines.iter().rev().take(expected.len()).map(|line| line.rsplit('"').nth(1).unwrap()).collect();
-    assert_eq!(last.len(), expected.len());
+    let whole = lines.iter().filter_map(|line| serde_json::from_str::<Value>(&line[line.find(" {")? + 1..]).ok());
+    assert_eq!(whole.map(|record| mark_of(&record)).collect::<BTreeSet<_>>(), expected);
 }
 
 /// Highest memory that the process ever held, in bytes.
