@@ -81,7 +81,7 @@ struct LocalArgs {
     /// Folder of host.json; else the nearest one from here upwards, else the built-in copy
     #[arg(long)]
     root: Option<PathBuf>,
-    /// Function that takes the events; else `alerts`
+    /// Function that takes the events; else `alerts`. `logs` has samples of its own: raw Azure Monitor logs
     #[arg(long)]
     function: Option<String>,
     /// Send bodies with their length, as `func start` does, instead of in chunks, as in Azure
@@ -100,6 +100,7 @@ Examples:
   defender-relay local --watch --port 8080   then, from another terminal:
       curl --data-binary @alert.json http://127.0.0.1:8080/
   defender-relay local --settings my.json    to your own destinations
+  defender-relay local --function logs       samples of raw Azure Monitor logs
 
 Exit codes:
   0  every event was delivered to every destination that takes it

@@ -1,6 +1,6 @@
 //! One handler per trigger folder; the folder's name is the route.
 
-mod alerts;
+mod hub;
 mod redeliver;
 mod replay;
 mod status;
@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::host::InvocationReply;
 
 /// The functions that this program serves: one folder under `function-triggers/` each.
-pub const ROUTES: &[&str] = &["alerts", "redeliver", "replay", "status"];
+pub const ROUTES: &[&str] = &["alerts", "logs", "redeliver", "replay", "status"];
 
 /// The invocation failed: the host must bring it again. The text is for the log.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,7 @@ pub struct Failed(pub String);
 pub async fn run(app: Arc<App>, function: &str, body: Bytes) -> Option<Result<InvocationReply, Failed>> {
     let now = Timestamp::now();
     Some(match function {
-        "alerts" => alerts::run(&app, body, now).await,
+        "alerts" | "logs" => hub::run(&app, function, body, now).await,
         "redeliver" => redeliver::run(&app, now).await,
         "replay" => Ok(replay::run(&app, &body, now).await),
         "status" => Ok(status::run(&app).await),

@@ -90,7 +90,7 @@ pub async fn run(options: &Options, sources: &Sources, console: &Arc<Console>) -
     let function = root.event_function(options.function.as_deref())?.clone();
     let mut scene = if sources.own { Scene::own(sources) } else { Scene::rehearsal(sources).await? };
     crate::app::check(&scene.values)?;
-    let bodies = source::read(&options.paths)?;
+    let bodies = source::read_for(&function.name, &options.paths)?;
     let door = if options.watch { Some(listen(options.port).await?) } else { None };
 
     let stop = Stop::listen()?;

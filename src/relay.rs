@@ -18,9 +18,47 @@ use crate::host::Bodies;
 use crate::outbox::{Letter, OutboxError, Stored, UNDECODABLE};
 use crate::telemetry::Count;
 
-/// A batch is handled in waves of at most about this many events and bytes, so that memory stays bounded whatever arrives.
-const WAVE_EVENTS: usize = 5_000;
-const WAVE_BYTES: usize = 32 << 20;
+/// A batch is handled in waves of at most this many pieces and, but for the last piece of each, bytes: so much of it is rendered for every
+/// destination at once, and so memory stays bounded whatever arrives, in however few bodies.
+const WAVE_PIECES: usize = 5_000;
+const WAVE_BYTES: usize = 16 << 20;
+
+/// Decoded pieces: those of one wave, or those that are left.
+#[derive(Clone, Copy, Debug)]
+struct Wave<'w, 'a> {
+    events: &'w [Event<'a>],
+    undecodable: &'w [Undecodable<'a>],
+}
+
+impl<'w, 'a> Wave<'w, 'a> {
+    /// Everything that was decoded.
+    fn of(decoded: &'w Decoded<'a>) -> Self {
+        Self { events: &decoded.events, undecodable: &decoded.undecodable }
+    }
+
+    /// Takes the next wave off; nothing where nothing is left.
+    fn next(&mut self) -> Option<Self> {
+        let mut room = (WAVE_PIECES, WAVE_BYTES);
+        let events = take(&mut self.events, &mut room, |event| event.raw.len());
+        let undecodable = take(&mut self.undecodable, &mut room, |piece| piece.raw.len());
+        (!events.is_empty() || !undecodable.is_empty()).then_some(Self { events, undecodable })
+    }
+}
+
+/// Takes pieces off the front of a slice, until the room for pieces or for bytes is used up.
+fn take<'a, T>(pieces: &mut &'a [T], (count, bytes): &mut (usize, usize), size: fn(&T) -> usize) -> &'a [T] {
+    let fits = |piece: &&T| {
+        let fits = *count > 0 && *bytes > 0;
+        if fits {
+            *count -= 1;
+            *bytes = bytes.saturating_sub(size(piece));
+        }
+        fits
+    };
+    let (taken, rest) = pieces.split_at(pieces.iter().take_while(fits).count());
+    *pieces = rest;
+    taken
+}
 
 /// What became of one batch.
 #[derive(Clone, Debug, Default)]
@@ -70,14 +108,17 @@ impl App {
             let texts = Texts::default();
             let mut decoded = Decoded::default();
             let mut bytes = 0;
-            while decoded.events.len() < WAVE_EVENTS && bytes < WAVE_BYTES {
+            while decoded.events.len() + decoded.undecodable.len() < WAVE_PIECES && bytes < WAVE_BYTES {
                 let Some(body) = bodies.next() else { break };
                 decode(body.bytes, body.enqueued.unwrap_or(received), &texts, &mut decoded);
                 bytes += body.bytes.len();
             }
             decoded.taken_at(received);
             tally.events += decoded.events.len();
-            tally.undecodable += self.relay_wave(&decoded, received, &mut time_left, &mut tally).await?;
+            let mut rest = Wave::of(&decoded);
+            while let Some(wave) = rest.next() {
+                tally.undecodable += self.relay_wave(wave, received, &mut time_left, &mut tally).await?;
+            }
         }
         App::count(&self.events, tally.events);
         App::count(&self.undecodable, tally.undecodable);
@@ -87,17 +128,17 @@ impl App {
     /// Returns how many pieces were buried as undecodable.
     async fn relay_wave(
         &self,
-        decoded: &Decoded<'_>,
+        wave: Wave<'_, '_>,
         received: Timestamp,
         time_left: &mut [Duration],
         tally: &mut Tally,
     ) -> Result<usize, OutboxError> {
-        let strays = self.strays(decoded, received);
+        let strays = self.strays(wave, received);
         let runs = self
             .instances
             .iter()
             .zip(time_left)
-            .map(|(instance, time_left)| self.send(instance, &decoded.events, received, time_left));
+            .map(|(instance, time_left)| self.send(instance, wave.events, received, time_left));
         let (counts, buried) = join(join_all(runs), self.outbox.bury_all(&strays)).await;
         let counts: Vec<(String, Count)> = counts.into_iter().collect::<Result<_, _>>()?;
         all_stored(buried)?;
@@ -114,15 +155,15 @@ impl App {
 
     /// Letters for what no destination will ever see: undecodable pieces, and records that nothing recognises and nobody asked for. A
     /// recognised record that every destination filters out is a choice of the settings, and is only counted.
-    fn strays(&self, decoded: &Decoded<'_>, received: Timestamp) -> Vec<Letter> {
-        let undecodable = decoded.undecodable.iter().map(|piece| {
+    fn strays(&self, wave: Wave<'_, '_>, received: Timestamp) -> Vec<Letter> {
+        let undecodable = wave.undecodable.iter().map(|piece| {
             let Undecodable { raw, reason, seen } = piece;
             self.stray(raw, reason.clone(), stable_time(*seen, None, received), received)
         });
         let is_stray = |event: &&Event<'_>| {
             event.kind == RecordKind::Unknown && !self.instances.iter().any(|instance| instance.has_use_for(event))
         };
-        let unknown = decoded.events.iter().filter(is_stray).map(|event| {
+        let unknown = wave.events.iter().filter(is_stray).map(|event| {
             let reason = "the record is of no known type, and no destination takes unknown records".to_owned();
             self.stray(event.raw.as_bytes(), reason, stable_time(event.seen, event.time, received), received)
         });
@@ -257,4 +298,44 @@ fn letter(destination: &str, event: &Event<'_>, reason: String, received: Timest
 /// event's own, else the epoch. The time of the invocation would park a repeated event twice.
 fn stable_time(seen: Timestamp, own: Option<Timestamp>, received: Timestamp) -> Timestamp {
     if seen == received { own.unwrap_or(Timestamp::UNIX_EPOCH) } else { seen }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lengths of each wave's pieces: events, undecodable.
+    fn waves(decoded: &Decoded<'_>) -> Vec<(Vec<usize>, Vec<usize>)> {
+        let mut rest = Wave::of(decoded);
+        std::iter::from_fn(|| rest.next())
+            .map(|wave| {
+                let events = wave.events.iter().map(|event| event.raw.len()).collect();
+                (events, wave.undecodable.iter().map(|piece| piece.raw.len()).collect())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_body_of_many_pieces_is_cut_into_waves_and_no_piece_is_lost_or_sent_twice() {
+        let records = vec!["{\"category\":\"A\",\"operationName\":\"B\"}"; 2 * WAVE_PIECES - 3].join(",");
+        let body = format!("{{\"records\":[{records}{}]}}", ",1".repeat(WAVE_PIECES + 4));
+        let (texts, mut decoded) = (Texts::default(), Decoded::default());
+        decode(body.as_bytes(), Timestamp::UNIX_EPOCH, &texts, &mut decoded);
+        let counts: Vec<_> = waves(&decoded).iter().map(|(events, rest)| (events.len(), rest.len())).collect();
+        assert_eq!(counts, [(WAVE_PIECES, 0), (WAVE_PIECES - 3, 3), (0, WAVE_PIECES), (0, 1)]);
+        assert_eq!(waves(&Decoded::default()), []);
+    }
+
+    #[test]
+    fn a_wave_exceeds_its_bytes_by_less_than_its_last_piece() {
+        let text = "x".repeat(WAVE_BYTES / 10);
+        let body = vec![format!("{{\"operationName\":\"{text}\"}}"); 25].join("\n");
+        let (texts, mut decoded) = (Texts::default(), Decoded::default());
+        decode(body.as_bytes(), Timestamp::UNIX_EPOCH, &texts, &mut decoded);
+        let events: Vec<_> = waves(&decoded).into_iter().map(|(events, _)| events).collect();
+        assert_eq!(events.iter().map(Vec::len).collect::<Vec<_>>(), [10, 10, 5]);
+        for wave in events {
+            assert!(wave[..wave.len() - 1].iter().sum::<usize>() < WAVE_BYTES);
+        }
+    }
 }

@@ -21,6 +21,11 @@ pub const HOST_SETTINGS: &[(&str, &str)] = &[
     ("EventHub__fullyQualifiedNamespace", ""),
     ("EVENT_HUB_NAME", ""),
     ("EVENT_HUB_CONSUMER_GROUP", ""),
+    // Not empty: the host reads them of a function that is switched off, too.
+    ("LogsEventHub__fullyQualifiedNamespace", "your-namespace.servicebus.windows.net"),
+    ("LOGS_EVENT_HUB_NAME", "azure-logs"),
+    ("LOGS_CONSUMER_GROUP", "defender-relay"),
+    ("AzureWebJobs.logs.Disabled", "true"),
 ];
 
 /// Lists every setting with its meaning

@@ -142,7 +142,9 @@ impl<'a> Walk<'a, '_> {
     /// One value; the position behind it, or why there is none. An error leaves nothing behind.
     fn value(&mut self, source: Source<'a>, at: usize, wraps: usize) -> Result<usize, String> {
         match source.text.as_bytes().get(at) {
-            Some(b'{') => self.object(source, at, wraps),
+            Some(b'{') => {
+                self.object(source, at, wraps).or_else(|reason| self.broken_envelope(source, at, wraps).ok_or(reason))
+            }
             Some(b'[') if wraps < MAX_WRAPS => Ok(self.list(source, at, wraps + 1)),
             Some(b'[') => {
                 let end = at + self.read::<IgnoredAny>(&source.text[at..])?.1;
@@ -171,8 +173,8 @@ impl<'a> Walk<'a, '_> {
                 Some(_) => {
                     empty = false;
                     at = self.value(source, at, wraps).unwrap_or_else(|reason| {
-                        let end = json::broken_element_end(text, at);
-                        self.effort = self.effort.saturating_sub(end - at);
+                        let (end, looked_at) = json::broken_element_end(text, at);
+                        self.effort = self.effort.saturating_sub(looked_at);
                         self.bury(source, at, end, reason);
                         end
                     });
@@ -270,6 +272,25 @@ impl<'a> Walk<'a, '_> {
         true
     }
 
+    /// Takes the records out of an envelope that is no JSON as a whole, for the sake of those that are: its position behind, or nothing,
+    /// and nothing is left behind, where it is no envelope or holds no record. Envelopes of Azure Monitor have no other member.
+    fn broken_envelope(&mut self, source: Source<'a>, at: usize, wraps: usize) -> Option<usize> {
+        let text = source.text;
+        let open = at + list_of_envelope(&text[at..]).filter(|_| wraps < MAX_WRAPS)?;
+        let (events, undecodable) = (self.out.events.len(), self.out.undecodable.len());
+        let end = skip(text, self.list(source, open, wraps + 1), is_blank);
+        if self.out.events.len() == events {
+            self.out.undecodable.truncate(undecodable);
+            return None;
+        }
+        if end == text.len() || text[end..].starts_with('}') {
+            return Some(text.len().min(end + 1));
+        }
+        let rest = json::next_record_line(text, end);
+        self.bury(source, end, rest, "what follows the records of a broken envelope".into());
+        Some(rest)
+    }
+
     /// Reads one value from the beginning of a text, and its length.
     fn read<T: Deserialize<'a>>(&mut self, text: &'a str) -> Result<(T, usize), String> {
         let mut stream = serde_json::Deserializer::from_str(text).into_iter::<T>();
@@ -277,8 +298,9 @@ impl<'a> Walk<'a, '_> {
             Some(Ok(value)) => Ok((value, stream.byte_offset())),
             Some(Err(error)) => {
                 // Syntax errors name what was expected and where, and quote nothing.
-                let lines = memchr::memchr_iter(b'\n', text.as_bytes()).nth(error.line().saturating_sub(1));
-                self.effort = self.effort.saturating_sub(lines.unwrap_or(text.len()));
+                let newline =
+                    error.line().checked_sub(2).and_then(|n| memchr::memchr_iter(b'\n', text.as_bytes()).nth(n));
+                self.effort = self.effort.saturating_sub(newline.unwrap_or_default() + error.column());
                 Err(format!("not valid JSON: {error}"))
             }
             None => Err("nothing".into()),
@@ -300,6 +322,17 @@ impl<'a> Walk<'a, '_> {
 }
 
 const EXHAUSTED: &str = "too many pieces in one body";
+
+/// Where the list begins in a text that begins as an envelope does; nothing in other texts.
+fn list_of_envelope(text: &str) -> Option<usize> {
+    let rest = text.strip_prefix('{')?.trim_start_matches(is_blank);
+    let rest = ["\"records\"", "\"value\""].into_iter().find_map(|name| {
+        let (found, rest) = rest.split_at_checked(name.len())?;
+        found.eq_ignore_ascii_case(name).then_some(rest)
+    })?;
+    let list = rest.trim_start_matches(is_blank).strip_prefix(':')?.trim_start_matches(is_blank);
+    list.starts_with('[').then_some(text.len() - list.len())
+}
 
 /// White space between values; a byte order mark is white space where files were joined.
 fn is_blank(c: char) -> bool {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memchr_iter, memchr2_iter, memmem};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -39,29 +39,118 @@ pub(super) fn too_deep(text: &str) -> bool {
     false
 }
 
-/// Where a broken list element that begins at `start` ends: before the comma or bracket that closes it by counting brackets, else
-/// where a line begins with a record.
-pub(super) fn broken_element_end(text: &str, start: usize) -> usize {
+/// Where a broken list element that begins at `start` ends: before the comma or bracket that closes it by counting brackets, before an
+/// object where only a name could follow, else where a line or a sibling begins. And how many bytes it took to find out.
+pub(super) fn broken_element_end(text: &str, start: usize) -> (usize, usize) {
     let bytes = text.as_bytes();
-    let next_line = next_record_line(text, start);
-    let (mut depth, mut at) = (0usize, start);
-    while at < next_line {
-        match bytes[at] {
-            b'"' => match past_string(bytes, at) {
-                Some(end) if memchr(b'\n', &bytes[at..end]).is_none() => {
-                    at = end;
-                    continue;
+    let mut open = Open::default();
+    let (mut at, mut in_vain) = (start, 0);
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'"' => {
+                let string = past_string(bytes, at).filter(|&end| memchr(b'\n', &bytes[at..end]).is_none());
+                if in_vain == 0 && !string.is_some_and(|end| ends_a_string(bytes, end)) {
+                    // A quote is missing, or one too many: brackets cannot be told from text any more.
+                    let end = next_beginning(text, start);
+                    in_vain = end - start;
+                    if end < text.len() || string.is_none() {
+                        return (end, in_vain);
+                    }
                 }
-                _ => return next_line,
+                let Some(end) = string else { return (next_record_line(text, start), text.len() - start) };
+                at = end;
+                continue;
+            }
+            b'\n' if matches!(bytes.get(at + 1), Some(b'{' | b'[')) => {
+                at += 1;
+                break;
+            }
+            b'{' | b'[' => open.push(byte),
+            b'}' => drop(open.close(b'{')),
+            b']' if !open.close(b'[') => match next_visible(bytes, at + 1) {
+                // The wrong bracket: more elements follow.
+                Some(b',') if !open.is_empty() => open = Open::default(),
+                None | Some(b',' | b'}' | b']') => break,
+                _ => {}
             },
-            b'{' | b'[' => depth += 1,
-            b',' | b']' if depth == 0 => return at,
-            b'}' | b']' => depth = depth.saturating_sub(1),
+            b',' if open.is_empty() => break,
+            b',' if open.in_object() && next_visible(bytes, at + 1) == Some(b'{') => break,
             _ => {}
         }
         at += 1;
     }
-    next_line
+    (at, in_vain + at - start)
+}
+
+/// Whether what follows can follow a string.
+fn ends_a_string(bytes: &[u8], end: usize) -> bool {
+    matches!(next_visible(bytes, end), None | Some(b',' | b':' | b'}' | b']'))
+}
+
+/// The first byte from `at` on that is no white space.
+fn next_visible(bytes: &[u8], at: usize) -> Option<u8> {
+    bytes[at..].trim_ascii_start().first().copied()
+}
+
+/// The brackets that are open.
+#[derive(Default)]
+struct Open {
+    stack: Vec<u8>,
+    braces: usize,
+}
+
+impl Open {
+    fn is_empty(&self) -> bool {
+        self.stack.is_empty()
+    }
+
+    fn in_object(&self) -> bool {
+        self.stack.last() == Some(&b'{')
+    }
+
+    fn push(&mut self, bracket: u8) {
+        self.braces += usize::from(bracket == b'{');
+        self.stack.push(bracket);
+    }
+
+    /// Closes the innermost bracket of that kind, and what was left open within it. Says no where none is open.
+    fn close(&mut self, bracket: u8) -> bool {
+        let open = if bracket == b'{' { self.braces } else { self.stack.len() - self.braces };
+        if open == 0 {
+            return false;
+        }
+        while let Some(closed) = self.stack.pop() {
+            self.braces -= usize::from(closed == b'{');
+            if closed == bracket {
+                break;
+            }
+        }
+        true
+    }
+}
+
+/// The start of whatever comes first after `start`: a line that begins with a record, or, after a comma, an object whose first name is
+/// that of the object at `start`; after another object any, where that name cannot be read. The text's end where neither comes.
+fn next_beginning(text: &str, start: usize) -> usize {
+    let bytes = text.as_bytes();
+    let name = start + 1 + bytes[start + 1..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let named = bytes[start] == b'{' && bytes.get(name) == Some(&b'"');
+    let own = past_string(bytes, name).filter(|&end| named && next_visible(bytes, end) == Some(b':'));
+    let own = own.map(|end| &bytes[start..end]).filter(|own| memchr(b'\n', own).is_none());
+    let is_sibling = |at: usize| match (own, bytes[..at].trim_ascii_end()) {
+        (Some(own), [.., b',']) => bytes[at..].starts_with(own),
+        (None, [before @ .., b',']) => {
+            before.trim_ascii_end().ends_with(b"}") && next_visible(bytes, at + 1) == Some(b'"')
+        }
+        _ => false,
+    };
+    memchr2_iter(b'\n', b'{', &bytes[start + 1..])
+        .map(|found| start + 1 + found)
+        .find_map(|at| match bytes[at] {
+            b'\n' => matches!(bytes.get(at + 1), Some(b'{' | b'[')).then_some(at + 1),
+            _ => is_sibling(at).then_some(at),
+        })
+        .unwrap_or(bytes.len())
 }
 
 /// The start of the first line after `start` that begins with `{` or `[` in its first column; the text's end where none does.
@@ -213,8 +302,43 @@ mod tests {
     #[test]
     fn a_broken_element_ends_where_brackets_say() {
         let text = r#"[{"a":tru,"b":["x]","\""]},{}]"#;
-        assert_eq!(&text[1..broken_element_end(text, 1)], r#"{"a":tru,"b":["x]","\""]}"#);
+        assert_eq!(&text[1..broken_element_end(text, 1).0], r#"{"a":tru,"b":["x]","\""]}"#);
         let text = "[{\"a\":\"open\n},\n{\"b\":1}]";
-        assert_eq!(broken_element_end(text, 1), text.find("{\"b").unwrap());
+        assert_eq!(broken_element_end(text, 1).0, text.find("{\"b").unwrap());
+        let text = r#"[{"a":"say "hello" to"},{"b":1}]"#;
+        assert_eq!(&text[broken_element_end(text, 1).0..], r#",{"b":1}]"#, "brackets help where no sibling does");
+    }
+
+    #[test]
+    fn a_broken_element_that_lost_a_bracket_or_a_quote_takes_no_other_with_it() {
+        for broken in [
+            r#"{"a":1,"b":{"c":2}"#,
+            r#"{"a":{"b":[1,2}"#,
+            r#"{"a":[{"a":1},{"a":2],"b":tru"#,
+            r#"{"a":[{"a":1},{"a":2}],"b":tru}"#,
+            "{\"a\":\"two\nlines\"}",
+            r#"{"a":"x,"b":"y"}"#,
+            r#"{ "a":"x}"#,
+            r#"{"a":"say "hello" to"}"#,
+            r#"{"a":"x}}"#,
+            r#"{"a":1]"#,
+            r#"{"a":1]"b":2}"#,
+        ] {
+            let sibling = if broken.starts_with("{ ") { r#"{ "a":2}"# } else { r#"{"a":2}"# };
+            let text = format!("[{broken},{sibling}]");
+            let end = broken_element_end(&text, 1).0;
+            assert_eq!(text[1..end].trim_end_matches(','), broken);
+            let text = format!("[{sibling},{broken}]}}");
+            let end = broken_element_end(&text, sibling.len() + 2).0;
+            assert!(text[end..].len() <= 3, "{broken} ends before {}", &text[end..]);
+        }
+    }
+
+    #[test]
+    fn any_text_has_an_end() {
+        for text in ["", "{", "[", "}", "]", "\"", "{\"", "{ ", "{\"a\"", ",", "{,", "[}", "{]", "\\", "\n{"] {
+            let end = broken_element_end(text, 0).0;
+            assert!(text.is_char_boundary(end), "{text}");
+        }
     }
 }

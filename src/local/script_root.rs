@@ -24,6 +24,7 @@ const EXECUTABLE: &str = "defender-relay";
 const EMBEDDED_HOST: &str = include_str!("../../host.json");
 const EMBEDDED_FUNCTIONS: &[(&str, &str)] = &[
     ("alerts", include_str!("../../function-triggers/alerts/function.json")),
+    ("logs", include_str!("../../function-triggers/logs/function.json")),
     ("redeliver", include_str!("../../function-triggers/redeliver/function.json")),
     ("replay", include_str!("../../function-triggers/replay/function.json")),
     ("status", include_str!("../../function-triggers/status/function.json")),
@@ -42,6 +43,8 @@ pub struct ScriptRoot {
     pub start_timeout: Duration,
     /// The functions that are not disabled, by name.
     pub functions: Vec<Function>,
+    /// Names of those that are.
+    pub disabled: Vec<String>,
 }
 
 /// One function.
@@ -133,10 +136,12 @@ impl ScriptRoot {
     ) -> anyhow::Result<Self> {
         let host: HostFile = serde_json::from_str(host).context("host.json cannot be understood")?;
         let custom_handler = host.custom_handler.unwrap_or_default();
-        let mut read = Vec::new();
+        let (mut read, mut off) = (Vec::new(), Vec::new());
         for (name, text) in functions {
             let listed = host.functions.as_ref().is_none_or(|names| names.contains(name));
-            if listed && !disabled(name, values) {
+            if disabled(name, values) {
+                off.push(name.clone());
+            } else if listed {
                 let function = function(name, text, values);
                 read.push(function.with_context(|| format!("function.json of {name} cannot be used"))?);
             }
@@ -151,7 +156,14 @@ impl ScriptRoot {
             Some(text) => time_span(text).context("initializationTimeout of host.json is not a time like 00:00:30")?,
         };
         let max_batch = host.extensions.and_then(|e| e.event_hubs).and_then(|hubs| hubs.max_event_batch_size);
-        Ok(Self { folder, max_batch: max_batch.unwrap_or(100).max(1), timeout, start_timeout, functions: read })
+        Ok(Self {
+            folder,
+            max_batch: max_batch.unwrap_or(100).max(1),
+            timeout,
+            start_timeout,
+            functions: read,
+            disabled: off,
+        })
     }
 
     /// The function that takes events: the one of that name, else `alerts`, else the first with an event hub trigger.
@@ -163,7 +175,12 @@ impl ScriptRoot {
         match name {
             Some(name) => {
                 let known: Vec<&str> = hubs.clone().map(|function| function.name.as_str()).collect();
-                let problem = || format!("there is no event hub function {name:?}; there are: {}", known.join(", "));
+                let problem = || {
+                    if self.disabled.iter().any(|disabled| disabled == name) {
+                        return format!("{name} is switched off by AzureWebJobs.{name}.Disabled");
+                    }
+                    format!("there is no event hub function {name:?}; there are: {}", known.join(", "))
+                };
                 hubs.find(|function| function.name == name)
                     .ok_or_else(|| SettingsError::of("--function", problem()).into())
             }
@@ -286,7 +303,7 @@ mod tests {
         let app = ScriptRoot::find(None, nowhere.path(), &Values::default()).unwrap();
         assert_eq!(app.folder, None);
         let names: Vec<&str> = app.functions.iter().map(|function| function.name.as_str()).collect();
-        assert_eq!(names, ["alerts", "redeliver", "replay", "status"]);
+        assert_eq!(names, ["alerts", "logs", "redeliver", "replay", "status"]);
         let alerts = app.event_function(None).unwrap();
         assert!(matches!(alerts.trigger, Trigger::EventHub { data_type: DataType::Binary, .. }));
         assert!(alerts.retry.is_some());
@@ -329,7 +346,10 @@ mod tests {
         assert!(app.event_function(Some("nope")).is_err());
 
         let off = Values::new([("AzureWebJobs_hub_Disabled".to_owned(), "true".to_owned())]);
-        assert!(ScriptRoot::find(Some(root.path()), &inner, &off).unwrap().functions.is_empty());
+        let app = ScriptRoot::find(Some(root.path()), &inner, &off).unwrap();
+        assert!(app.functions.is_empty());
+        let error = app.event_function(Some("hub")).unwrap_err().to_string();
+        assert!(error.contains("hub is switched off by AzureWebJobs.hub.Disabled"), "{error}");
     }
 
     #[test]

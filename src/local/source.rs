@@ -16,6 +16,21 @@ pub const SAMPLES: &[(&str, &str)] = &[
     ("recommendation", include_str!("samples/recommendation.json")),
 ];
 
+/// The built-in samples for the function `logs`: what Azure Monitor writes to an event hub, an envelope each.
+pub const LOG_SAMPLES: &[(&str, &str)] = &[
+    ("activity-log", include_str!("samples/logs/activity-log.json")),
+    ("activity-log-rest", include_str!("samples/logs/activity-log-rest.json")),
+    ("entra", include_str!("samples/logs/entra.json")),
+    ("resource-logs", include_str!("samples/logs/resource-logs.json")),
+    ("defender-xdr", include_str!("samples/logs/defender-xdr.json")),
+];
+
+/// The built-in samples of a function: its own, or those of `alerts`.
+#[must_use]
+pub fn samples(function: &str) -> &'static [(&'static str, &'static str)] {
+    if function == "logs" { LOG_SAMPLES } else { SAMPLES }
+}
+
 /// Kinds of files that are taken from a folder.
 const EXTENSIONS: [&str; 3] = ["json", "jsonl", "ndjson"];
 
@@ -25,8 +40,16 @@ const EXTENSIONS: [&str; 3] = ["json", "jsonl", "ndjson"];
 /// # Errors
 /// When something cannot be read, or holds no event.
 pub fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Vec<u8>>> {
+    read_for("alerts", paths)
+}
+
+/// The same, with the built-in samples of that function.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_for(function: &str, paths: &[PathBuf]) -> anyhow::Result<Vec<Vec<u8>>> {
     if paths.is_empty() {
-        return Ok(SAMPLES.iter().map(|(_, text)| compact(text)).collect());
+        return Ok(samples(function).iter().map(|(_, text)| compact(text)).collect());
     }
     let mut bodies = Vec::new();
     for path in paths {
@@ -99,7 +122,7 @@ mod tests {
 
     #[test]
     fn samples_are_json_and_stay_equal_when_compacted() {
-        for (name, text) in SAMPLES {
+        for (name, text) in SAMPLES.iter().chain(LOG_SAMPLES) {
             let whole: serde_json::Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
             let compact = compact(text);
             assert_eq!(serde_json::from_slice::<serde_json::Value>(&compact).unwrap(), whole, "{name}");

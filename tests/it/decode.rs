@@ -167,6 +167,10 @@ fn depth_and_size_are_bounded() {
         "\"\\\"",
         "\"",
         "{\"records\":[",
+        "{\"records\":[{\"a\":1,",
+        "{\"a\":1,{\"a\":\"x,",
+        "{\"a\":\"x\n\",",
+        "[{\"a\":[1,2},",
         "[\"[",
         "\\",
         "\u{feff}{",
@@ -185,6 +189,52 @@ fn a_hundred_thousand_small_records_in_one_body_are_records() {
     for body in [lines.join("\n"), format!("[{}]", lines.join(","))] {
         decoded(&body, |out| assert_eq!((out.events.len(), out.undecodable.len()), (100_000, 0)));
     }
+}
+
+#[test]
+fn faults_in_an_envelope_cost_the_other_records_nothing() {
+    // What people report of Azure Monitor: values left out, quotes of the wrong kind, line feeds in texts, lost brackets.
+    let faulty = [
+        r#"{"time":"t","resultType":}"#,
+        r#"{"time":"t","properties":"{'a':'b'}}"#,
+        "{'time': 't', 'properties': {'a': 'b, c'}}",
+        "{\"time\":\"t\",\"message\":\"two\nlines\"}",
+        r#"{"time":"t","properties":{"a":1}"#,
+        r#"{"time":"t","properties":{"a":[1}}"#,
+        r#"{"time":"t"}}"#,
+        "NaN",
+    ];
+    let good = |n: usize| format!(r#"{{"time":"t","n":{n}}}"#);
+    let records: Vec<String> = (0..4_000)
+        .map(|n| if n % 4 == 3 { faulty[n / 4 % faulty.len()].to_owned() } else { good(n) })
+        .chain([good(4_000)])
+        .collect();
+    let expected: Vec<String> = (0..=4_000).filter(|n| n % 4 != 3).map(good).collect();
+    for body in [
+        format!(r#"{{"records":[{}]}}"#, records.join(",")),
+        format!("{{ \"Records\" :\n [ {}\n] }}\n", records.join(" , ")),
+        format!(r#"{{"records":[{}]}}{{"records":[]}}"#, records.join(",")),
+        format!(r#"{{"records":[{}"#, records.join(",")),
+    ] {
+        let (events, undecodable) = pieces(&body);
+        let found: Vec<&String> = events.iter().filter(|event| *event != r#"{"time":"t"}"#).collect();
+        assert_eq!(found, expected.iter().collect::<Vec<_>>());
+        for fault in faulty {
+            let kept = undecodable.iter().filter(|piece| fault.contains(piece.as_str())).count();
+            assert!(kept >= 125, "{fault}: {kept}");
+        }
+    }
+    for whole in [
+        r#"{"records":[1,2],"a":}"#,
+        r#"{"records":[],"a":}"#,
+        r#"{"records":{"a":1},"b":}"#,
+        r#"{"records""#,
+        r#"{"records":["#,
+    ] {
+        assert_eq!(pieces(whole), (vec![], vec![whole.to_owned()]));
+    }
+    let (events, undecodable) = pieces("{\"records\":[{\"a\":1}],\"more\":}\n{\"b\":2}");
+    assert_eq!((events, undecodable), (vec![r#"{"a":1}"#.into(), r#"{"b":2}"#.into()], vec![r#","more":}"#.into()]));
 }
 
 #[test]

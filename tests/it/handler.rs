@@ -234,9 +234,11 @@ async fn what_is_no_invocation_is_buried_not_repeated_for_ever() {
     let state = tempfile::tempdir().unwrap();
     let handler = with_a_dead_destination(state.path()).await;
     for body in [&b"hello"[..], b"{}", b"[1,2]", b"", b"{\"Data\":{\"events\":\"[\\\"bm90IGpzb24=\\\"]\"}}"] {
-        let (status, reply) = handler.post("alerts", body.to_vec()).await.unwrap();
-        assert_eq!(status, 200, "{:?}", String::from_utf8_lossy(body));
-        assert_is_reply(&reply);
+        for function in ["alerts", "logs"] {
+            let (status, reply) = handler.post(function, body.to_vec()).await.unwrap();
+            assert_eq!(status, 200, "{function}: {:?}", String::from_utf8_lossy(body));
+            assert_is_reply(&reply);
+        }
     }
     let buried = crate::support::handler::letter_bodies(&state.path().join("dead/_undecodable"));
     assert!(buried.iter().any(|body| body == "hello") && buried.iter().any(|body| body == "not json"), "{buried:?}");
@@ -251,7 +253,7 @@ async fn a_faulty_configuration_answers_the_probe_and_fails_every_invocation_nam
         ("QRADAR__ADRESS", "tcp://x"),
     ]))
     .await;
-    for function in ["alerts", "redeliver", "replay", "status"] {
+    for function in ["alerts", "logs", "redeliver", "replay", "status"] {
         assert_eq!(handler.post(function, invocation(&[], 1)).await.unwrap().0, 500, "{function}");
     }
     let large = vec![b' '; 16 << 20];

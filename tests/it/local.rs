@@ -15,7 +15,7 @@ use defender_relay::local::payload::{Masks, Payload};
 use defender_relay::local::receivers::{Arrival, Receivers};
 use defender_relay::local::retry::{Delay, RetryPolicy};
 use defender_relay::local::script_root::DataType;
-use defender_relay::local::source::SAMPLES;
+use defender_relay::local::source::{LOG_SAMPLES, SAMPLES};
 use defender_relay::settings::Values;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -85,6 +85,27 @@ async fn the_first_run_needs_nothing_and_shows_every_destination() {
     assert!(!ended.stdout.contains('\x1b') && !ended.stderr.contains('\x1b'), "no colours and no progress in a file");
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
     assert!(left.is_empty(), "a rehearsal leaves {left:?} behind");
+}
+
+#[tokio::test]
+async fn the_function_for_logs_has_samples_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = run(folder.path(), &["local", "--function", "logs", "--verbose"], &[]).await;
+    assert_eq!(ended.code, Some(0), "{}\n{}", ended.stdout, ended.stderr);
+    let records = |text: &str| serde_json::from_str::<Value>(text).unwrap()["records"].as_array().unwrap().len();
+    let count: usize = LOG_SAMPLES.iter().map(|(_, text)| records(text)).sum();
+    for kind in CATALOG {
+        let [came, delivered, parked, dead, filtered] = row(&ended.stdout, kind.name);
+        assert_eq!((came, delivered + filtered, parked, dead), (count, count, 0, 0), "{}", kind.name);
+    }
+    assert_eq!(row(&ended.stdout, "splunk")[1], count);
+    assert!(ended.stdout.contains(&format!("from {} event bodies", LOG_SAMPLES.len())), "{}", ended.stdout);
+    assert!(ended.stderr.contains("[logs] splunk: "), "posted to /logs: {}", ended.stderr);
+
+    let off = [("AzureWebJobs.logs.Disabled", "true")];
+    let ended = run(folder.path(), &["local", "--function", "logs"], &off).await;
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("logs is switched off by AzureWebJobs.logs.Disabled"), "{}", ended.stderr);
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ mod judges;
 mod kill;
 mod kusto;
 mod local;
+mod logs;
 mod outbox;
 mod packaging;
 mod properties;

@@ -180,6 +180,8 @@ fn the_largest_batch_fits_the_body_limit() {
     let hub = &json(&root().join("host.json"))["extensions"]["eventHubs"];
     let batch = hub["maxEventBatchSize"].as_u64().unwrap();
     assert!(batch * LARGEST_EVENT * 4 / 3 < BODY_LIMIT, "base64 makes three bytes four");
+    // Envelopes of logs are often near the limit: the host must not hold prefetchCount of them for each partition.
+    assert!(hub["prefetchSizeInBytes"].as_u64().unwrap() <= batch * LARGEST_EVENT);
     assert_eq!(hub["batchCheckpointFrequency"], 1);
     assert_eq!(hub["initialOffsetOptions"]["type"], "fromStart", "what waits in the hub at the first start is wanted");
 }
@@ -195,26 +197,33 @@ fn no_log_line_is_sampled_away() {
 }
 
 #[test]
-fn alerts_arrive_in_batches_of_exact_bytes_and_are_retried_for_ever() {
+fn events_arrive_in_batches_of_exact_bytes_and_are_retried_for_ever() {
     let staged = Staged::new(&[]);
-    let alerts = staged.json("alerts/function.json");
-    let [trigger] = alerts["bindings"].as_array().unwrap().as_slice() else { panic!("one binding") };
-    for (key, value) in [
-        ("type", "eventHubTrigger"),
-        ("direction", "in"),
-        ("cardinality", "many"),
-        ("dataType", "binary"),
-        ("eventHubName", "%EVENT_HUB_NAME%"),
-        ("consumerGroup", "%EVENT_HUB_CONSUMER_GROUP%"),
+    // The connections are names of settings (EventHub__fullyQualifiedNamespace), never connection strings. That of logs is its own:
+    // diagnostic settings need a SAS rule, so their hub may have to lie in another namespace.
+    for (route, hub, consumer_group, connection) in [
+        ("alerts", "%EVENT_HUB_NAME%", "%EVENT_HUB_CONSUMER_GROUP%", "EventHub"),
+        ("logs", "%LOGS_EVENT_HUB_NAME%", "%LOGS_CONSUMER_GROUP%", "LogsEventHub"),
     ] {
-        assert_eq!(trigger[key], value, "{key}");
+        let function = staged.json(&format!("{route}/function.json"));
+        let [trigger] = function["bindings"].as_array().unwrap().as_slice() else { panic!("one binding") };
+        for (key, value) in [
+            ("type", "eventHubTrigger"),
+            ("direction", "in"),
+            ("cardinality", "many"),
+            ("dataType", "binary"),
+            ("eventHubName", hub),
+            ("consumerGroup", consumer_group),
+            ("connection", connection),
+        ] {
+            assert_eq!(trigger[key], value, "{route}: {key}");
+        }
+        let retry = &function["retry"];
+        let policy = (retry["strategy"].as_str(), retry["maxRetryCount"].as_i64());
+        assert_eq!(policy, (Some("exponentialBackoff"), Some(-1)), "{route}");
+        // The host refuses the function when one of the two is missing.
+        assert!(time_span(&retry["minimumInterval"]) < time_span(&retry["maximumInterval"]), "{route}");
     }
-    // A name of settings (EventHub__fullyQualifiedNamespace), never a connection string.
-    assert_eq!(trigger["connection"], "EventHub");
-    let retry = &alerts["retry"];
-    assert_eq!((retry["strategy"].as_str(), retry["maxRetryCount"].as_i64()), (Some("exponentialBackoff"), Some(-1)));
-    // The host refuses the function when one of the two is missing.
-    assert!(time_span(&retry["minimumInterval"]) < time_span(&retry["maximumInterval"]));
 }
 
 #[test]

@@ -89,6 +89,31 @@ mod decoding {
         }
 
         #[test]
+        fn any_text_in_an_envelope(text in "[\\[\\]{}:,\"\\\\ua01d \n\u{feff}]{0,60}") {
+            check(format!("{{\"records\":[{text}").as_bytes())?;
+            check(format!("{{\"records\":[{{\"a\":1}},{text}").as_bytes())?;
+        }
+
+        #[test]
+        fn damage_in_an_envelope_costs_no_other_record(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+            let records: Vec<String> = (0..5).map(|n| format!("{{\"n\":{n},\"text\":\"[x]\"}}")).collect();
+            let mut body = format!("{{\"records\":[{}]}}", records.join(",")).into_bytes();
+            let start = body.windows(records[3].len()).position(|window| window == records[3].as_bytes()).unwrap_or_default();
+            let at = start + at.index(records[3].len());
+            body[at] = byte;
+            check(&body)?;
+            let texts = Texts::default();
+            let mut out = Decoded::default();
+            decode(&body, Timestamp::UNIX_EPOCH, &texts, &mut out);
+            let found: Vec<&str> = out.events.iter().map(|event| event.raw).collect();
+            prop_assert_eq!(&found[..3], &records[..3]);
+            // A bracket that ends the list in the place of a record ends the list.
+            if !(at == start && byte == b']') {
+                prop_assert_eq!(found.last(), Some(&records[4].as_str()));
+            }
+        }
+
+        #[test]
         fn any_json(value in json()) {
             check(value.to_string().as_bytes())?;
             check(serde_json::to_string_pretty(&value).unwrap_or_default().as_bytes())?;

@@ -67,6 +67,11 @@ impl Handler {
         panic!("the handler did not answer GET /: {}", handler.output.lock().unwrap());
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     fn url(&self, function: &str) -> String {
         format!("http://127.0.0.1:{}/{function}", self.port)
     }

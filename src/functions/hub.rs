@@ -1,4 +1,6 @@
-//! Function `alerts`: a batch from the event hub of continuous export.
+//! The functions of an event hub: `alerts` takes what continuous export sends, `logs` takes raw Azure Monitor logs.
+//!
+//! Both take whatever comes: a record is known by what it says of itself, not by the hub that it came through.
 
 use std::time::Instant;
 
@@ -11,18 +13,19 @@ use crate::host::{Bodies, Invocation, InvocationReply};
 
 /// Relays the batch. An invocation that is not what the host sends is treated as one event body, and so ends as a dead letter:
 /// answering 500 would bring the same bytes back for ever.
-pub(super) async fn run(app: &App, body: Bytes, now: Timestamp) -> Result<InvocationReply, Failed> {
+pub(super) async fn run(app: &App, function: &str, body: Bytes, now: Timestamp) -> Result<InvocationReply, Failed> {
     let started = Instant::now();
     let (bodies, partition, retry_count) = match Invocation::parse(&body) {
         Ok(invocation) => (invocation.bodies(), invocation.partition(), invocation.retry_count()),
         Err(error) => {
-            tracing::error!(%error, bytes = body.len(), "not an invocation; taking it as one event body");
+            tracing::error!(function, %error, bytes = body.len(), "not an invocation; taking it as one event body");
             (Bodies::single(&body, None), None, 0)
         }
     };
     drop(body); // decoded into `bodies`; up to hundreds of MB that the delivery does without
     let tally = app.relay(&bodies, now).await.map_err(|error| Failed(error.to_string()))?;
     tracing::info!(
+        function,
         partition,
         retry_count,
         bodies = bodies.len(),
