@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::decode::Texts;
+use super::details::Details;
 use super::fields::Fields;
 use super::key::Key;
+use super::texts::Texts;
 use super::{Alert, AlertShape, Event, EventId, RecordKind, Severity, alert, graph_alert};
 
 /// The event that a record is. `view` is the record's text as far as types read it (see `decode`), `raw` its bytes.
@@ -28,7 +29,8 @@ pub(super) fn event<'a>(
         None => About::record(kind, fields, texts),
     };
     let About { key, title, resource, time, severity, alert } = about;
-    Event { id: EventId::of(raw.as_bytes()), kind, raw, key, title, resource, time, seen, severity, alert }
+    let details = Details::of(view, texts);
+    Event { id: EventId::of(raw.as_bytes()), kind, raw, key, title, resource, time, seen, severity, alert, details }
 }
 
 /// The kind of a record, in the order of tests that the reference prescribes; alerts with their shape.
@@ -299,7 +301,7 @@ impl<'a> About<'a> {
         let localized = operation.and_then(|raw| Fields::of(raw.get()).text(Key::LocalizedValue));
         let title = localized.or_else(|| bag.text(Key::Title));
         let severity = bag
-            .first(&[Key::Severity, Key::AlertSeverity])
+            .first(&[Key::Severity, Key::AlertSeverity, Key::RiskLevel])
             .map_or(Severity::Unknown, |text| Severity::from_text(&text));
         let times = [Key::EventTimestamp, Key::Time, Key::CreatedDateTime, Key::Timestamp];
         Self {
@@ -354,7 +356,7 @@ fn level(fields: &Fields<'_>) -> Severity {
 }
 
 /// The resource that a `Microsoft.Security` record is attached to: its id up to that provider.
-fn scope<'a>(id: &Cow<'a, str>) -> Option<Cow<'a, str>> {
+pub(super) fn scope<'a>(id: &Cow<'a, str>) -> Option<Cow<'a, str>> {
     let end = id.to_ascii_lowercase().rfind("/providers/microsoft.security")?;
     let scope = match id {
         Cow::Borrowed(id) => Cow::Borrowed(&id[..end]),

@@ -172,6 +172,7 @@ mod tests {
             seen: seen(),
             severity: Severity::Unknown,
             alert: None,
+            details: Default::default(),
         }
     }
 
