@@ -63,7 +63,7 @@ pub use recommendation::Recommendation;
 pub use secure_score::{Score, SecureScore, SecureScoreControl};
 pub use tactics::Tactic;
 pub use time::parse_time;
-pub use vulnerability::{Assessed, Vulnerability};
+pub use vulnerability::{Assessed, Cvss, Vulnerability};
 
 /// One record, decoded once for all destinations.
 ///

@@ -13,7 +13,7 @@ pub struct AssessedResource<'a> {
     pub id: Option<Cow<'a, str>>,
     /// Its id where it is: an ARN, a machine's name, ...
     pub native_id: Option<Cow<'a, str>>,
-    /// Its name; of a machine, the machine's; of a database, the database's; else the last segment of its id.
+    /// Its name; of a resource outside Azure its database's, server's or machine's; else the last segment of its id.
     pub name: Option<Cow<'a, str>>,
     /// Its type without the provider, as `virtualMachines`.
     pub kind: Option<Cow<'a, str>>,
@@ -32,7 +32,7 @@ impl<'a> AssessedResource<'a> {
             source: details.text("source"),
             native_id: details.first(&["nativeResourceId", "nativeCloudUniqueIdentifier", "hostingCloudResourceId"]),
             name: details
-                .first(&["resourceName", "machineName", "databaseName", "serverName"])
+                .first(&["resourceName", "databaseName", "serverName", "machineName"])
                 .or_else(|| id.as_ref().and_then(last_segment)),
             kind: details.text("resourceType"),
             provider: details.text("resourceProvider"),
@@ -51,7 +51,7 @@ impl<'a> AssessedResource<'a> {
     }
 }
 
-/// The last segment of a resource id; none where it is that of a container only (a subscription, a resource group).
+/// The last segment of a resource id: the resource's own name, or that of its group or subscription.
 pub(super) fn last_segment<'a>(id: &Cow<'a, str>) -> Option<Cow<'a, str>> {
     let end = |id: &str| {
         let id = id.trim_end_matches('/');

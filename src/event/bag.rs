@@ -89,11 +89,15 @@ impl<'a> Bag<'a> {
         if own.is_empty() { self.clone() } else { own }
     }
 
-    /// The texts of a list; of an object in it, its id, title or name. One text that is no list is a list of one.
+    /// The texts of a list; of an object in it, its id or name, else its first text. One text that is no list is a list of one.
     pub(super) fn list(&self, name: &str) -> Vec<Cow<'a, str>> {
         let Some(list) = self.container(name) else { return self.text(name).into_iter().collect() };
         let text_of = |raw: &'a RawValue| match raw.get().as_bytes() {
-            [b'{', ..] => Bag::of(raw.get(), self.texts).first(&["id", "title", "name", "value", "displayName"]),
+            [b'{', ..] => {
+                let object = Bag::of(raw.get(), self.texts);
+                let named = object.first(&["id", "name", "displayName", "title", "value"]);
+                named.or_else(|| object.members.iter().find_map(|(_, raw)| json::scalar(raw)))
+            }
             _ => json::scalar(raw),
         };
         items(list).into_iter().filter_map(text_of).collect()
@@ -115,10 +119,11 @@ impl<'a> Bag<'a> {
         self.container(name).filter(|raw| raw.get().starts_with('[')).map(|list| items(list).len())
     }
 
-    /// The members that are objects, as bags.
-    pub(super) fn values(&self) -> Vec<Self> {
-        let objects = self.members.iter().filter(|(_, raw)| raw.get().starts_with('{'));
-        objects.map(|(_, raw)| Self::of(raw.get(), self.texts)).collect()
+    /// The members that are objects, with their names as written.
+    pub(super) fn objects_by_name(self) -> Vec<(Cow<'a, str>, Self)> {
+        let texts = self.texts;
+        let objects = self.entries().into_iter().filter(|(_, raw)| raw.get().starts_with('{'));
+        objects.map(|(name, raw)| (name, Self::of(raw.get(), texts))).collect()
     }
 
     /// Every member that has a value: its name as it is written, and its value, opened where it is JSON inside a string.

@@ -38,6 +38,8 @@ impl<'a> Identity<'a> {
         let [user, app] = ["user", "app"].map(|name| initiator.inner(name));
         let evidence = [identity.inner("authorization"), top.inner("authorization")].map(|bag| bag.inner("evidence"));
         let in_evidence = |name: &str| evidence.iter().find_map(|bag| bag.text(name));
+        // Storage accounts call it the requester.
+        let requester = identity.inner("requester");
         let either = |names: &[&str]| own.first(names).or_else(|| top.first(names));
         Self {
             name: ws("upn")
@@ -47,22 +49,27 @@ impl<'a> Identity<'a> {
                 .or_else(|| user.first(&["userPrincipalName", "displayName"]))
                 .or_else(|| either(&["userPrincipalName", "accountUpn"]))
                 .or_else(|| identity.first(&["userPrincipalName", "upn"]))
+                .or_else(|| requester.text("upn"))
                 .or_else(|| app.first(&["displayName", "servicePrincipalName"]))
-                .or_else(|| top.text("identity"))
+                .or_else(|| top.text("identity").filter(|name| !name.starts_with(['{', '['])))
                 .or_else(|| claim(&["name"]))
-                .or_else(|| either(&["userDisplayName", "servicePrincipalName", "accountName"]))
+                .or_else(|| {
+                    either(&["userDisplayName", "servicePrincipalName", "accountName", "server_principal_name"])
+                })
                 .or_else(|| ws("spn"))
                 .or_else(|| claim(&["appid"])),
             id: claim(&[OBJECT_ID, "oid"])
                 .or_else(|| user.text("id"))
                 .or_else(|| either(&["userId", "accountObjectId", "servicePrincipalId"]))
                 .or_else(|| app.text("servicePrincipalId"))
+                .or_else(|| requester.text("objectId"))
                 .or_else(|| in_evidence("principalId"))
                 .or_else(|| own.text("accountSid")),
             app: either(&["appDisplayName"])
                 .or_else(|| app.first(&["displayName", "appId"]))
                 .or_else(|| either(&["appId"]))
-                .or_else(|| claim(&["appid"])),
+                .or_else(|| claim(&["appid"]))
+                .or_else(|| requester.text("appId")),
             role: in_evidence("role"),
         }
     }

@@ -23,10 +23,12 @@ pub struct Log<'a> {
     /// The category: `Administrative`, `SignInLogs`, `AdvancedHunting-AlertInfo`, ... Metrics have none of their own and get the one they
     /// are exported by, `AllMetrics`; monitor alerts have the monitoring service, sign-ins of Graph `SignInLogs`.
     pub category: Option<Cow<'a, str>>,
-    /// What was done, as the service names it; of a row of Defender XDR its `ActionType`, of a metric its name.
+    /// What was done, as the service names it (`operationName`); of a metric its name. Rows of Defender XDR all say `Publish`: see `action`.
     pub operation: Option<Cow<'a, str>>,
-    /// The same for people, where the record has it.
+    /// The same for people, where the record has it; of a row of Defender XDR its `Title`.
     pub operation_display: Option<Cow<'a, str>>,
+    /// What a row of Defender XDR is about (`ActionType`), as `ProcessCreated`.
+    pub action: Option<Cow<'a, str>>,
     /// The resource it was done to, as written.
     pub resource_id: Option<Cow<'a, str>>,
     /// How it ended.
@@ -82,9 +84,7 @@ impl LogResult {
             "start" | "started" | "accept" | "accepted" | "inprogress" | "in progress" | "running" | "pending" => {
                 Self::Started
             }
-            "success" | "succeeded" | "successful" | "succeed" | "ok" | "true" | "created" | "resolved" => {
-                Self::Succeeded
-            }
+            "success" | "succeeded" | "successful" | "succeed" | "ok" | "true" | "created" => Self::Succeeded,
             "failure" | "failed" | "fail" | "error" | "denied" | "deny" | "forbidden" | "unauthorized" | "timeout"
             | "canceled" | "cancelled" | "false" | "clienterror" | "servererror" => Self::Failed,
             code => match code.parse() {
@@ -144,19 +144,21 @@ impl<'a> Log<'a> {
         // A sign-in of Microsoft Graph keeps at the top what the export keeps in `properties`.
         let is_graph = kind == RecordKind::EntraLog && own.is_empty();
         let metric = top.text("metricName").map(|name| Metric::read(name, top));
-        let operation = match kind {
-            RecordKind::XdrLog => own.text("actionType").or_else(|| top.text("operationName")),
-            _ => top.text("operationName").or_else(|| metric.as_ref()?.name.clone()),
-        };
-        let display = top.inner("operationName").text("localizedValue").or_else(|| own.text("activityDisplayName"));
+        let operation = top.text("operationName").or_else(|| metric.as_ref()?.name.clone());
+        let is_row = kind == RecordKind::XdrLog;
+        let display = top
+            .inner("operationName")
+            .text("localizedValue")
+            .or_else(|| own.text(if is_row { "title" } else { "activityDisplayName" }));
         let result_type = top
             .text("resultType")
-            .or_else(|| top.text("status"))
-            .or_else(|| own.first(&["result", "status"]))
+            .or_else(|| top.first(&["status", "statusText"]))
+            .or_else(|| own.first(&["result", "status", "succeeded"]))
             .or_else(|| status.text("errorCode").or_else(|| own_status.text("errorCode")));
         let result_signature =
             top.first(&["resultSignature", "subStatus"]).filter(|text| !text.eq_ignore_ascii_case("None"));
-        let code = own.first(&["statusCode", "httpStatusCode"]);
+        let code =
+            own.first(&["statusCode", "httpStatusCode", "responseStatusCode"]).or_else(|| top.text("statusCode"));
         let results = [&result_type, &result_signature, &code].into_iter().flatten();
         let result = results.map(|text| LogResult::from_text(text)).find(|result| *result != LogResult::Unknown);
         Self {
@@ -167,6 +169,7 @@ impl<'a> Log<'a> {
                 (None, false) => None,
             }),
             operation_display: display.filter(|display| Some(display) != operation.as_ref()),
+            action: if is_row { own.text("actionType") } else { None },
             operation: operation.or_else(|| is_graph.then(|| "Sign-in activity".into())),
             resource_id: top
                 .first(&["resourceId", "resourceUri"])
@@ -203,6 +206,7 @@ impl<'a> Log<'a> {
             category: essentials.first(&["monitoringService", "signalType"]),
             operation: essentials.text("alertRule"),
             operation_display: None,
+            action: None,
             resource_id: essentials.list("alertTargetIDs").into_iter().next(),
             result: LogResult::Unknown,
             result_type: essentials.text("monitorCondition"),
@@ -240,7 +244,7 @@ fn caller_ip<'a>(top: &Bag<'a>, own: &Bag<'a>) -> Option<Cow<'a, str>> {
     let texts = [
         top.text("callerIpAddress"),
         top.inner("httpRequest").first(&["clientIpAddress"]),
-        own.first(&["ipAddress", "callerIpAddress", "clientIp", "clientIpAddress", "remoteIP"]),
+        own.first(&["ipAddress", "callerIpAddress", "clientIp", "clientIpAddress", "client_ip", "remoteIP"]),
         top.first(&["ipAddress", "clientIp"]),
     ];
     texts.into_iter().flatten().find_map(facts::address).or_else(|| claimed().and_then(facts::address))

@@ -96,14 +96,15 @@ impl Health {
     }
 }
 
-/// A link with its scheme: the export leaves `https://` out of `links.azurePortal`.
+/// A link with its scheme: the export leaves `https://` out of `links.azurePortal`. A path without a host stays as it is.
 pub(super) fn absolute(link: Cow<'_, str>) -> Cow<'_, str> {
     let trimmed = link.trim();
     let has_scheme = trimmed.find("://").is_some_and(|at| trimmed[..at].bytes().all(|byte| byte.is_ascii_alphabetic()));
-    if has_scheme {
-        return link;
+    match trimmed.strip_prefix("//") {
+        Some(rest) => Cow::Owned(format!("https://{rest}")),
+        None if has_scheme || trimmed.starts_with('/') => link,
+        None => Cow::Owned(format!("https://{trimmed}")),
     }
-    Cow::Owned(format!("https://{}", trimmed.trim_start_matches('/')))
 }
 
 /// The name that follows `segment` in a resource id, the last time it occurs, without regard to case.
@@ -119,4 +120,33 @@ pub(super) fn named_after<'a>(id: &Cow<'a, str>, segment: &str) -> Option<Cow<'a
         Cow::Borrowed(id) => Cow::Borrowed(&id[span]),
         Cow::Owned(id) => Cow::Owned(id[span].to_owned()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_get_the_scheme_that_is_missing() {
+        for (link, expected) in [
+            ("portal.azure.com/#blade/x?u=https://y", "https://portal.azure.com/#blade/x?u=https://y"),
+            (" portal.azure.com/#x ", "https://portal.azure.com/#x"),
+            ("https://portal.azure.com/#x", "https://portal.azure.com/#x"),
+            ("HTTP://portal.example", "HTTP://portal.example"),
+            ("//portal.azure.us/#x", "https://portal.azure.us/#x"),
+            ("/subscriptions/s", "/subscriptions/s"),
+        ] {
+            assert_eq!(absolute(link.into()), expected);
+        }
+    }
+
+    #[test]
+    fn names_in_ids_are_found_in_any_case_and_the_last_counts() {
+        let id = Cow::Borrowed("/a/Assessments/1/x/ASSESSMENTS/2/subassessments/3");
+        assert_eq!(named_after(&id, "assessments").as_deref(), Some("2"));
+        assert_eq!(named_after(&id, "subAssessments").as_deref(), Some("3"));
+        for none in ["/a/assessments/", "assessments/1", ""] {
+            assert_eq!(named_after(&Cow::Owned(none.to_owned()), "assessments"), None, "{none}");
+        }
+    }
 }

@@ -189,7 +189,11 @@ fn log_kind(fields: &Fields<'_>) -> Option<RecordKind> {
     if fields.has(Key::MetricName) && has_time {
         return Some(RecordKind::ResourceLog);
     }
-    let category = fields.text(Key::Category)?;
+    let Some(category) = fields.text(Key::Category) else {
+        // Some services leave the category out; what they say they did, to what and when, is enough of a log.
+        let is_log = has_time && fields.has(Key::ResourceId) && fields.has(Key::OperationName);
+        return is_log.then_some(RecordKind::ResourceLog);
+    };
     let is_one_of = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(category.trim()));
     let is_log = if fields.has(Key::OperationName) {
         has_time || fields.has(Key::CorrelationId)
@@ -205,11 +209,16 @@ fn log_kind(fields: &Fields<'_>) -> Option<RecordKind> {
         Some(RecordKind::XdrLog)
     } else if is_object || operation.starts_with("microsoft.security/locations/alerts/") || is_one_of(&ACTIVITY) {
         Some(RecordKind::ActivityLog)
-    } else if is_one_of(&ENTRA) {
+    } else if is_one_of(&ENTRA) || is_of_entra(fields) {
         Some(RecordKind::EntraLog)
     } else {
         Some(RecordKind::ResourceLog)
     }
+}
+
+/// Whether the resource is a tenant's directory, whose categories grow in number.
+fn is_of_entra(fields: &Fields<'_>) -> bool {
+    fields.text(Key::ResourceId).is_some_and(|id| id.to_ascii_lowercase().contains("/providers/microsoft.aadiam"))
 }
 
 /// What every kind of event says about itself.

@@ -2,7 +2,7 @@
 //!
 //! | | alert | recommendation, finding | secure score, control | compliance | attack path | log, metric, monitor alert |
 //! | --- | --- | --- | --- | --- | --- | --- |
-//! | [`signature`] | alert type | `recommendation:<assessment key>`, `finding:<rule id>` | `secure_score`, `secure_score_control:<control>` | `compliance:<standard>/<control>/<assessment key>` | `attack_path:<path type>` | `<category>:<operation>` |
+//! | [`signature`] | alert type | `recommendation:<assessment key>`, `finding:<rule id>` | `secure_score`, `secure_score_control:<control>` | `compliance:<standard>/<control>/<assessment key>` | `attack_path:<path type>` | `<category>:<operation>`; of a row of Defender XDR its `ActionType` for the operation |
 //! | [`category`] | `alert` | `recommendation`, `finding` | `secure_score`, `secure_score_control` | `compliance` | `attack_path` | the log's category |
 //! | [`outcome`] | `open`, `closed` | `open`, `closed` | none | `open`, `closed` | `open`, `closed` | `succeeded`, `failed`, `started`; of a monitor alert `open`, `closed` |
 //! | [`state`] | `New`, `Resolved`, … | `Unhealthy`, `Healthy`, …, `Deleted` | `Deleted` | `Failed`, `Passed`, …, `Deleted` | `Deleted` | the result as it came |
@@ -20,7 +20,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use super::alert;
-use crate::event::{Action, Event, LogResult, Outcome, Posture, RecordKind, segment_after};
+use crate::event::{Action, Event, LogResult, Outcome, Posture, RecordKind};
 
 pub use summary::summary;
 
@@ -49,7 +49,7 @@ pub fn signature<'e>(event: &'e Event<'_>) -> Cow<'e, str> {
     }
     if let Some(log) = event.log() {
         let category = log.category.as_deref().unwrap_or(kind);
-        return match log.operation.as_deref() {
+        return match log.action.as_deref().or(log.operation.as_deref()) {
             Some(operation) => Cow::Owned(format!("{category}:{operation}")),
             None => Cow::Borrowed(category),
         };
@@ -72,7 +72,12 @@ pub fn signature<'e>(event: &'e Event<'_>) -> Cow<'e, str> {
 #[must_use]
 pub fn title<'e>(event: &'e Event<'_>) -> Cow<'e, str> {
     let of_alert = event.any_alert().and_then(|alert| alert.display_name.as_deref());
-    let of_log = event.log().and_then(|log| log.operation_display.as_deref().or(log.operation.as_deref()));
+    // Every record of Defender XDR is published; its category says more.
+    let is_row = event.kind == RecordKind::XdrLog;
+    let of_log = event.log().and_then(|log| {
+        let last = if is_row { &log.category } else { &log.operation };
+        [&log.operation_display, &log.action, last].into_iter().find_map(|text| text.as_deref())
+    });
     // A description is the only name that a standard has not: it is called by itself.
     let of_standard = match event.posture() {
         Some(Posture::Compliance(compliance)) if compliance.description.is_none() => {
@@ -145,7 +150,8 @@ pub fn resource<'e>(event: &'e Event<'_>) -> &'e str {
     alert::resource(event)
 }
 
-/// What a person would call the resource: its name as the record has it, else the end of its id; empty for none and for a subscription.
+/// What a person would call the resource: its name as the record has it, else the last segment of its id (of a subscription its GUID); empty for
+/// none.
 #[must_use]
 pub fn resource_name<'e>(event: &'e Event<'_>) -> &'e str {
     let assessed = match event.posture() {
@@ -156,9 +162,7 @@ pub fn resource_name<'e>(event: &'e Event<'_>) -> &'e str {
     };
     assessed.unwrap_or_else(|| {
         let id = resource(event).trim_end_matches('/');
-        let container = segment_after(id, "subscriptions").filter(|subscription| id.ends_with(subscription));
-        let name = id.rsplit('/').next().filter(|_| id.starts_with('/') && container.is_none());
-        name.unwrap_or_default()
+        id.rsplit_once('/').map(|(_, name)| name).unwrap_or_default()
     })
 }
 
