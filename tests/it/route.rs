@@ -24,6 +24,7 @@ fn event(kind: RecordKind, severity: Severity) -> Event<'static> {
         seen: Timestamp::UNIX_EPOCH,
         severity,
         alert: None,
+        details: Default::default(),
     }
 }
 
