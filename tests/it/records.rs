@@ -747,3 +747,134 @@ fn records_that_lack_everything_or_have_it_in_the_wrong_type_break_nothing() {
         }
     }
 }
+
+#[test]
+fn shared_samples_yield_the_views_that_their_index_promises() {
+    let Some(folder) = support::shared("samples") else { return };
+    let mut seen = std::collections::BTreeMap::<RecordKind, usize>::new();
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if !name.ends_with(".json") || name.contains("schema") || name.starts_with("sentinel_rest_entities_by_kind") {
+            continue;
+        }
+        decoded(fs::read(&path).unwrap(), |events| {
+            for event in events {
+                *seen.entry(event.kind).or_default() += 1;
+                check(event, &name);
+                promised(event, &name);
+            }
+        });
+    }
+    let count = |kind| seen.get(&kind).copied().unwrap_or_default();
+    assert_eq!((count(RecordKind::Recommendation), count(RecordKind::Finding)), (7, 3));
+    assert_eq!((count(RecordKind::SecureScore), count(RecordKind::SecureScoreControl)), (2, 13));
+    assert_eq!((count(RecordKind::Compliance), count(RecordKind::AttackPath)), (10, 1));
+    assert_eq!((count(RecordKind::ActivityLog), count(RecordKind::EntraLog), count(RecordKind::XdrLog)), (5, 5, 2));
+}
+
+/// What a record of the samples says in its typed view, whatever its shape.
+fn promised(event: &Event<'_>, name: &str) {
+    let is = |file: &str| name == format!("{file}.json");
+    assert_eq!(event.enrichment().is_some(), name.starts_with("eh_") && event.alert.is_none(), "{name}");
+    assert!(!event.is_snapshot(), "{name}");
+    match event.posture() {
+        Some(Posture::Recommendation(it)) => {
+            assert!(it.assessment_key.is_some() && it.display_name.is_some(), "{name}");
+            assert!(it.status != Health::Unknown && it.resource.source.as_deref() == Some("Azure"), "{name}");
+            assert!(it.resource.id.as_deref().unwrap().starts_with("/subscriptions/"), "{name}");
+            assert_eq!(
+                it.link.is_some(),
+                is("eh_assessment_delete_healthy") || is("rest2020_assessment_expanded"),
+                "{name}"
+            );
+            if is("eh_assessment_delete_healthy") {
+                assert_eq!((event.outcome(), it.severity_text.as_deref()), (Outcome::Closed, Some("Low")));
+                assert_eq!(it.remediation_steps().len(), 4);
+                assert!(it.link.as_deref().unwrap().starts_with("https://portal.azure.com/#blade"));
+            }
+        }
+        Some(Posture::Finding(it)) => {
+            assert!(it.assessment_key.is_some() && it.finding_id.is_some() && it.rule_id.is_some(), "{name}");
+            assert!(
+                it.status != Health::Unknown && it.severity_text.is_some() && it.time_generated.is_some(),
+                "{name}"
+            );
+            assert!(it.vulnerability.assessed != Assessed::Other, "{name}");
+            if is("arm_subassessment_cve_tvm") {
+                assert_eq!(
+                    (&it.vulnerability.cves[..], it.vulnerability.affected_nodes.len()),
+                    (&["CVE-2025-38166".into()][..], 2)
+                );
+                assert_eq!(
+                    (it.vulnerability.cvss.as_ref().unwrap().base, it.vulnerability.has_exploit),
+                    (5.5, Some(false))
+                );
+            }
+            if is("eh_subassessment_pascal_dollartype") {
+                assert_eq!((event.outcome(), it.category.as_deref()), (Outcome::Closed, None));
+            }
+        }
+        Some(Posture::SecureScore(it)) => {
+            assert!(it.score.current.is_some() && it.score.max.is_some() && it.score.percentage.is_some(), "{name}");
+            assert!(it.weight.is_some() && it.display_name.as_deref() == Some("ASC score"), "{name}");
+        }
+        Some(Posture::SecureScoreControl(it)) => {
+            assert!(
+                it.display_name.is_some() && it.name.is_some() && it.score_name.as_deref() == Some("ascScore"),
+                "{name}"
+            );
+            assert!(
+                it.healthy.is_some() && it.unhealthy.is_some() && it.not_applicable.is_some() && it.score.max.is_some(),
+                "{name}"
+            );
+            assert_eq!(it.assessment_keys.len(), if is("eh_securescore_control") { 12 } else { 0 }, "{name}");
+        }
+        Some(Posture::Compliance(it)) => {
+            assert!(it.standard.is_some() && it.state != ComplianceState::Unknown, "{name}");
+            assert!(it.passed.is_some() && it.failed.is_some() && it.skipped.is_some(), "{name}");
+            let level = if name.contains("standards") {
+                ComplianceLevel::Standard
+            } else if name.contains("control") {
+                ComplianceLevel::Control
+            } else {
+                ComplianceLevel::Assessment
+            };
+            assert_eq!(it.level, level, "{name}");
+            assert_eq!(it.assessment_key.is_some(), level == ComplianceLevel::Assessment, "{name}");
+        }
+        Some(Posture::AttackPath(it)) => {
+            assert_eq!(
+                (it.path_type.as_deref(), it.potential_impact.as_deref()),
+                (Some("InternetExposed"), Some("DataExposure"))
+            );
+            assert_eq!(
+                (it.risk_factors.len(), it.steps, it.target.as_ref().unwrap().label()),
+                (2, Some(1), Some("t1"))
+            );
+        }
+        None => {}
+    }
+    let Some(log) = event.log() else { return };
+    assert!(log.time.is_some() && log.category.is_some() && log.operation.is_some(), "{name}");
+    assert_eq!(log.resource_id.is_some(), !is("xdr_streaming_alert_evidence"), "{name}");
+    assert_eq!(log.time, event.time, "{name}");
+    let expected = match name.trim_end_matches(".json") {
+        "activitylog_administrative_nsg" => (LogResult::Succeeded, Some("Informational"), Some("1.2.3.4")),
+        "activitylog_alert" => (LogResult::Unknown, Some("Informational"), None),
+        "activitylog_eh_listkeys" => (LogResult::Started, Some("Information"), Some("81.2.69.144")),
+        "activitylog_security_alert_aks_doc" => (LogResult::Unknown, Some("Informational"), None),
+        "entra_audit_add_member_to_group" => (LogResult::Succeeded, Some("Informational"), None),
+        "entra_audit_add_user" => (LogResult::Succeeded, Some("Informational"), None),
+        "entra_signin_1" => (LogResult::Succeeded, Some("4"), Some("1.2.3.4")),
+        "entra_user_risk_detection" => (LogResult::Unknown, Some("4"), Some("1.2.3.4")),
+        "eventhub_envelope_activity_sumo" => (LogResult::Started, Some("Information"), Some("111.93.54.106")),
+        "graph_signin" => (LogResult::Succeeded, None, Some("192.0.2.1")),
+        "keyvault_secret_get" => (LogResult::Succeeded, None, Some("147.161.0.0")),
+        "xdr_streaming_alert_evidence" | "xdr_streaming_cloud_process" => (LogResult::Unknown, None, None),
+        other => panic!("{other} is a log that nobody expected"),
+    };
+    assert_eq!((log.result, log.level.as_deref(), log.caller_ip.as_deref()), expected, "{name}");
+    let nobody = ["xdr_streaming_alert_evidence", "activitylog_security_alert_aks_doc"];
+    assert_eq!(log.identity.name.is_none(), nobody.iter().any(|file| is(file)), "{name}: {:?}", log.identity);
+}
