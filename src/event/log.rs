@@ -76,10 +76,11 @@ pub enum LogResult {
 }
 
 impl LogResult {
-    /// The result that a record's word or code means. Codes: `0` is success, 200 to 399 is success as in HTTP, anything else failure.
+    /// The result that a record's word or code means, without regard to case. Codes: `0` is success, 200 to 399 is success as in HTTP, anything else failure.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
-        let word: String = text.trim().trim_end_matches('.').to_ascii_lowercase();
+        // Signatures say more after a point: `Failed.Forbidden`, `Started.`
+        let word = text.trim().split('.').next().unwrap_or_default().to_ascii_lowercase();
         match word.as_str() {
             "start" | "started" | "accept" | "accepted" | "inprogress" | "in progress" | "running" | "pending" => {
                 Self::Started
@@ -248,4 +249,26 @@ fn caller_ip<'a>(top: &Bag<'a>, own: &Bag<'a>) -> Option<Cow<'a, str>> {
         top.first(&["ipAddress", "clientIp"]),
     ];
     texts.into_iter().flatten().find_map(facts::address).or_else(|| claimed().and_then(facts::address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_codes_of_results() {
+        for (texts, result) in [
+            (&["Start", "Started.", "Accepted", "InProgress"][..], LogResult::Started),
+            (&["Success", "Succeeded", "succeeded.Created", "0", "200", "304", "True", " OK "], LogResult::Succeeded),
+            (
+                &["Failure", "FAILED", "Failed.Forbidden", "50126", "404", "500", "timeout", "denied", "1"],
+                LogResult::Failed,
+            ),
+            (&["", "Active", "None", "-1", "Resolved", "99999999999999999999999"], LogResult::Unknown),
+        ] {
+            for text in texts {
+                assert_eq!(LogResult::from_text(text), result, "{text}");
+            }
+        }
+    }
 }

@@ -627,6 +627,39 @@ fn thousands_of_records_in_nested_envelopes_are_each_their_own_event() {
 }
 
 #[test]
+fn where_the_resource_is() {
+    event("recommendation_unhealthy", |event| {
+        assert_eq!(record::subscription(event), Some("11111111-2222-3333-4444-555555555555"));
+        assert_eq!((record::resource_group(event), record::resource_name(event)), (Some("rg-demo"), "vm-demo"));
+        assert_eq!(record::resource_type(event).as_deref(), Some("Microsoft.Compute/virtualMachines"));
+        assert_eq!(record::key(event), Some(event.key.as_deref().unwrap().to_lowercase()));
+    });
+    event("recommendation_subscription", |event| {
+        assert_eq!(record::subscription(event), Some("11111111-2222-3333-4444-555555555555"));
+        assert_eq!((record::resource_group(event), record::resource_type(event)), (None, None));
+    });
+    event("activity_log_hub", |event| {
+        assert_eq!(record::resource_group(event), Some("RG-DEMO"), "as written");
+        assert_eq!(record::resource_type(event).as_deref(), Some("MICROSOFT.COMPUTE/VIRTUALMACHINES"));
+    });
+}
+
+#[test]
+fn views_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    event("recommendation_unhealthy", |event| {
+        shared(event);
+        let first = || event.posture().map(std::ptr::from_ref).map(<*const _>::addr);
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(first)).collect();
+            for thread in threads {
+                assert_eq!(thread.join().unwrap(), first(), "read once");
+            }
+        });
+    });
+}
+
+#[test]
 fn what_a_renderer_gets_is_named_ordered_and_never_empty() {
     for kind in RecordKind::ALL {
         let names = record::summary::names(kind);
