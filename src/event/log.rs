@@ -140,7 +140,10 @@ impl<'a> Log<'a> {
     }
 
     fn record(kind: RecordKind, top: &Bag<'a>, time: Option<Timestamp>) -> Self {
-        let own = top.inner("properties");
+        let properties = top.container("properties");
+        let own = top.opened(properties);
+        let identity = top.inner("identity");
+        let claims = [identity.inner("claims"), identity.inner("claim"), top.inner("claims")];
         let [status, own_status] = [top, &own].map(|bag| bag.inner("status"));
         // A sign-in of Microsoft Graph keeps at the top what the export keeps in `properties`.
         let is_graph = kind == RecordKind::EntraLog && own.is_empty();
@@ -184,8 +187,8 @@ impl<'a> Log<'a> {
                 .or_else(|| own_status.first(&["failureReason", "additionalDetails"]))
                 .or_else(|| status.first(&["failureReason", "additionalDetails"])),
             level: top.text("level"),
-            caller_ip: caller_ip(top, &own),
-            identity: Identity::read(top, &own),
+            caller_ip: caller_ip(top, &own, &claims),
+            identity: Identity::read(top, &own, &identity, &claims),
             correlation_id: top.text("correlationId").or_else(|| own.text("correlationId")),
             tenant_id: top.text("tenantId").or_else(|| own.text("tenantId")),
             location: top.text("location").or_else(|| {
@@ -194,7 +197,7 @@ impl<'a> Log<'a> {
             duration_ms: top.count("durationMs"),
             description: top.text("description").or_else(|| own.first(&["title", "description"])),
             metric,
-            properties: top.container("properties"),
+            properties,
         }
     }
 
@@ -236,19 +239,15 @@ impl<'a> Metric<'a> {
 }
 
 /// The caller's address, from the first of the places that hold one.
-fn caller_ip<'a>(top: &Bag<'a>, own: &Bag<'a>) -> Option<Cow<'a, str>> {
-    let claimed = || {
-        let identity = top.inner("identity");
-        let claims = [top.inner("claims"), identity.inner("claims"), identity.inner("claim")];
-        claims.iter().find_map(|claims| claims.text("ipaddr"))
-    };
+fn caller_ip<'a>(top: &Bag<'a>, own: &Bag<'a>, claims: &[Bag<'a>]) -> Option<Cow<'a, str>> {
     let texts = [
         top.text("callerIpAddress"),
-        top.inner("httpRequest").first(&["clientIpAddress"]),
+        top.inner("httpRequest").text("clientIpAddress"),
         own.first(&["ipAddress", "callerIpAddress", "clientIp", "clientIpAddress", "client_ip", "remoteIP"]),
         top.first(&["ipAddress", "clientIp"]),
+        claims.iter().find_map(|claims| claims.text("ipaddr")),
     ];
-    texts.into_iter().flatten().find_map(facts::address).or_else(|| claimed().and_then(facts::address))
+    texts.into_iter().flatten().find_map(facts::address)
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@
 //! | [`link`] | `AlertUri` | the portal | none | the portal | none | none |
 //! | [`summary`] | [`summary::names`] of the kind, in that order, those that have a value |||||||
 //!
+//! Incidents, and alerts of Defender for IoT, are as alerts; an incident has its kind for a signature. What is not recognised has its kind for
+//! everything.
+//!
 //! The severity is [`Event::severity`], whatever the kind; whether a ticket is to be opened or closed is [`Event::outcome`]; the typed views
 //! themselves are [`Event::posture`], [`Event::log`], [`Event::incident`] and [`Event::any_alert`]. All of it is read from the record when
 //! first asked for and at most once.

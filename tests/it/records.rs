@@ -557,6 +557,16 @@ fn resource_logs_metrics_and_rows_of_defender_xdr() {
         assert_eq!(event.log().unwrap().caller_ip.as_deref(), Some("203.0.113.44"));
     });
     event("xdr_log", |event| assert_eq!((record::title(event).as_ref(), event.severity), ("T", Severity::Medium)));
+    let claimed = json!({"time": "2026-01-01T00:00:00Z", "category": "C", "operationName": "O", "callerIpAddress": "not known",
+        "identity": json!({"claims": {"upn": "lea@contoso.example", "ipaddr": "192.0.2.77:443"}}).to_string()});
+    of(&claimed, |event| {
+        let log = event.log().unwrap();
+        assert_eq!(log.identity.name.as_deref(), Some("lea@contoso.example"), "an identity may be JSON in a text");
+        assert_eq!(log.caller_ip.as_deref(), Some("192.0.2.77"), "what is no address is passed over");
+    });
+    let nameless =
+        json!({"time": "2026-01-01T00:00:00Z", "category": "C", "operationName": "O", "identity": "{\"a\":1}"});
+    of(&nameless, |event| assert_eq!(event.log().unwrap().identity.name, None, "JSON is no name"));
     // Some services leave the category out, and the directory has more categories than any list.
     of(&json!({"time": "2026-01-01T00:00:00Z", "resourceId": "/x", "operationName": "Do"}), |event| {
         assert_eq!((event.kind, record::signature(event).as_ref()), (RecordKind::ResourceLog, "resource_log:Do"));
