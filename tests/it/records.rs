@@ -9,6 +9,7 @@ use defender_relay::event::{
 };
 use defender_relay::format::record;
 use jiff::Timestamp;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::support;
@@ -689,6 +690,7 @@ fn what_a_renderer_gets_is_named_ordered_and_never_empty() {
             for event in events {
                 kinds.insert(event.kind);
                 check(event, &path.display().to_string());
+                assert!(record::link(event).is_empty() || record::link(event).contains("://"), "{}", path.display());
             }
         });
     }
@@ -707,9 +709,8 @@ fn check(event: &Event<'_>, name: &str) {
     }
     assert!(!record::title(event).trim().is_empty(), "{name}");
     assert!(!record::signature(event).trim().is_empty() && !record::category(event).trim().is_empty(), "{name}");
-    assert!(record::link(event).is_empty() || record::link(event).contains("://"), "{name}: {}", record::link(event));
     assert!(record::remediation(event).iter().all(|step| !step.trim().is_empty() && !step.contains('\n')), "{name}");
-    assert!(record::key(event).is_none_or(|key| !key.chars().any(char::is_uppercase)), "{name}");
+    assert!(record::key(event).is_none_or(|key| key == key.to_lowercase() && !key.is_empty()), "{name}");
     assert_eq!(event.posture().is_some(), record::is_posture(event.kind), "{name}");
     assert_eq!(event.log().is_some(), record::is_log(event.kind) || event.kind == RecordKind::MonitorAlert, "{name}");
 }
@@ -920,4 +921,28 @@ fn promised(event: &Event<'_>, name: &str) {
     assert_eq!((log.result, log.level.as_deref(), log.caller_ip.as_deref()), expected, "{name}");
     let nobody = ["xdr_streaming_alert_evidence", "activitylog_security_alert_aks_doc"];
     assert_eq!(log.identity.name.is_none(), nobody.iter().any(|file| is(file)), "{name}: {:?}", log.identity);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_text_may_stand_in_any_member(texts in prop::collection::vec("\\PC{0,12}|[<>a-z/&;'\"= \\n\u{e9}]{0,40}|/subscriptions/[A-Za-z/\u{130}]{0,20}", 12)) {
+        let text = |place: usize| json!(texts[place % texts.len()]);
+        let properties = json!({"displayName": text(0), "description": text(1), "remediation": text(2), "manualRemediationSteps": [text(2), text(3)],
+            "status": {"code": text(4), "cause": text(5), "severity": text(6)}, "state": text(4), "id": text(7),
+            "metadata": {"remediationDescription": text(2), "categories": [text(8)], "tactics": text(9)}, "links": {"azurePortal": text(10)},
+            "resourceDetails": {"Id": text(11), "ResourceType": text(0)}, "attackPathType": text(1), "entryPoint": {"id": text(11), "name": text(2)},
+            "additionalData": {"cve": [{"title": text(3)}], "repositoryName": text(4)}, "score": {"current": text(5), "max": text(6)},
+            "incidentUrl": text(10), "result": text(7), "ipAddress": text(8)});
+        for kind in ["assessments", "assessments/subAssessments", "secureScores", "secureScores/secureScoreControls", "regulatoryComplianceControl",
+            "attackPaths", "iotAlerts"] {
+            let record = json!({"type": format!("Microsoft.Security/{kind}"), "id": text(11), "name": text(0), "properties": properties,
+                "securityEventDataEnrichment": {"action": text(1)}});
+            of(&record, |event| check(event, &record.to_string()));
+        }
+        let log = json!({"time": "2026-01-01T00:00:00Z", "category": "C", "operationName": text(0), "resultType": text(1), "resourceId": text(11),
+            "identity": text(2), "callerIpAddress": text(3), "durationMs": text(4), "properties": properties});
+        of(&log, |event| check(event, &log.to_string()));
+    }
 }
