@@ -287,6 +287,15 @@ fn findings_of_every_scanner() {
         assert_eq!((vulnerability.has_exploit, vulnerability.affected_nodes.len()), (Some(true), 2));
         assert_eq!((vulnerability.cvss.as_ref().unwrap().base, vulnerability.fixed_version.as_deref()), (5.5, None));
     });
+    let listed = json!({"type": "Microsoft.Security/assessments/subAssessments", "id": "x", "properties": {"displayName": "CVE-2026-0009",
+        "additionalData": {"cve": ["CVE-2026-0007", "no CVE", "CVE-2026-0008"]}}});
+    let named = json!({"type": "Microsoft.Security/assessments/subAssessments", "id": "x", "properties": {"displayName": "CVE-2026-0009"}});
+    for (record, expected) in [(listed, &["CVE-2026-0007", "CVE-2026-0008"][..]), (named, &["CVE-2026-0009"])] {
+        of(&record, |event| match event.posture() {
+            Some(Posture::Finding(finding)) => assert_eq!(finding.vulnerability.cves, expected),
+            other => panic!("{other:?}"),
+        });
+    }
     finding("finding_general", |it| {
         assert_eq!(
             (it.vulnerability.assessed, it.status, it.severity_text.as_deref()),
