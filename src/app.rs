@@ -72,6 +72,12 @@ impl Instance {
     pub fn takes(&self, event: &Event<'_>) -> bool {
         self.route.takes(event) && self.outlet.destination.takes(event)
     }
+
+    /// Whether such an event goes to this destination at some severity: if not, that is no choice by severity.
+    #[must_use]
+    pub fn has_use_for(&self, event: &Event<'_>) -> bool {
+        self.route.takes_kind(event.kind) && self.outlet.destination.takes(event)
+    }
 }
 
 /// How long and how often delivery tries.

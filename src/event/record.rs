@@ -30,7 +30,8 @@ pub(super) fn event<'a>(
     };
     let About { key, title, resource, time, severity, alert } = about;
     let details = Details::of(view, texts);
-    Event { id: EventId::of(raw.as_bytes()), kind, raw, key, title, resource, time, seen, severity, alert, details }
+    let id = EventId::of(raw.as_bytes());
+    Event { id, kind, raw, key, title, resource, time, seen, taken: seen, severity, alert, details }
 }
 
 /// The kind of a record, in the order of tests that the reference prescribes; alerts with their shape.
