@@ -22,6 +22,7 @@ mod logs;
 mod outbox;
 mod packaging;
 mod properties;
+mod records;
 mod redaction;
 mod route;
 mod support;
