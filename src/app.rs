@@ -9,9 +9,8 @@ use crate::deliver::retry::RetryPolicy;
 use crate::deliver::token::Identity;
 use crate::deliver::{Outlet, courier};
 use crate::destinations::{self, Kind};
-use crate::event::Event;
 use crate::outbox::{self, Outbox};
-use crate::route::{ROUTE_SETTINGS, Route};
+use crate::route::{self, Decision, Route, Subject, Unfiltered, Withheld};
 use crate::settings::{Fault, Section, Setting, SettingsError, UNRESOLVED, Values, is_unresolved, setting_prefix};
 use crate::telemetry::Counters;
 use crate::transport::TlsOptions;
@@ -64,13 +63,34 @@ pub struct Instance {
     pub route: Route,
     /// What it did so far.
     pub counters: Counters,
+    /// Events that it got because its filter could not be evaluated on them, since the process started.
+    pub unfiltered: AtomicU64,
 }
 
 impl Instance {
     /// Whether the event goes to this destination: by the user's choice, and because it says something there.
     #[must_use]
-    pub fn takes(&self, event: &Event<'_>) -> bool {
-        self.route.takes(event) && self.outlet.destination.takes(event)
+    pub fn decide(&self, subject: &Subject<'_, '_>) -> Decision {
+        match self.route.decide(subject) {
+            decision if decision.takes() && !self.outlet.destination.takes(subject.event()) => {
+                Decision::Withholds(Withheld::Silent)
+            }
+            decision => decision,
+        }
+    }
+}
+
+impl Instance {
+    /// Says that a filter failed on events, which went on: whenever their number since the start has doubled, so that a filter that fails
+    /// on every event fills no log.
+    pub(crate) fn tell_unfiltered(&self, more: u64, reason: Unfiltered) {
+        let before = self.unfiltered.fetch_add(more, Ordering::Relaxed);
+        let events = before.saturating_add(more);
+        if events.checked_ilog2() != before.checked_ilog2() {
+            let destination = self.outlet.name.as_str();
+            let reason = reason.to_string();
+            tracing::warn!(destination, events, reason, "FILTER could not be evaluated on events; they were sent");
+        }
     }
 }
 
@@ -252,7 +272,7 @@ pub fn section_of<'v>(name: &str, values: &'v Values) -> Result<(&'static Kind, 
 
 fn instance_section<'v>(name: &str, kind: &'static Kind, values: &'v Values) -> Section<'v> {
     let mut declared = kind.settings.to_vec();
-    declared.push(ROUTE_SETTINGS);
+    declared.push(route::settings(kind));
     Section::new(name, declared, values)
 }
 
@@ -293,9 +313,13 @@ fn open_instance(
         }
     });
     match (destination, courier) {
-        (Some(destination), Some(courier)) if faults.is_empty() => {
-            Ok(Instance { outlet: Outlet::new(name, destination, courier), kind, route, counters: Counters::default() })
-        }
+        (Some(destination), Some(courier)) if faults.is_empty() => Ok(Instance {
+            outlet: Outlet::new(name, destination, courier),
+            kind,
+            route,
+            counters: Counters::default(),
+            unfiltered: AtomicU64::new(0),
+        }),
         _ => Err(SettingsError { faults }),
     }
 }

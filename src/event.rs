@@ -15,8 +15,10 @@ mod graph_alert;
 mod json;
 mod key;
 mod names;
+mod outline;
 mod record;
 mod remediation;
+mod sample;
 mod tactics;
 mod time;
 
@@ -27,17 +29,18 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use alert::{Alert, AlertShape, segment_after};
+pub use alert::{Alert, AlertShape, resource_type, segment_after};
 pub use entities::{Entities, Entity};
 pub use facts::{Facts, parse_address};
 pub use json::{members, mend_surrogates, scalar};
+pub use outline::Outline;
 pub use tactics::Tactic;
 pub use time::parse_time;
 
 /// One record, decoded once for all destinations.
 ///
 /// Matching of keys is case-insensitive; `raw` keeps the casing and every field that is not typed here.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Event<'a> {
     /// Identifies these bytes: the same record delivered twice has the same id (see [`EventId`]).
     pub id: EventId,

@@ -49,7 +49,7 @@ pub struct Count {
     pub parked: u64,
     /// Buried as dead letters.
     pub dead: u64,
-    /// Withheld by `MIN_SEVERITY` or `EVENTS`.
+    /// Withheld by the settings that choose events.
     pub filtered: u64,
 }
 

@@ -21,6 +21,7 @@ use crate::local::receivers;
 use crate::local::settings_file::Sources;
 use crate::parcel::{Auth, HttpParcel, Parcel, Reply, SyslogParcel, Verdict};
 use crate::relay;
+use crate::route::Subject;
 use crate::settings::{SettingsError, Values};
 use crate::transport::{Framing, SyslogScheme, Transport};
 
@@ -89,7 +90,8 @@ pub(super) fn run(args: &PreviewArgs, environment: &Values, console: &Console) -
 /// Prints one destination's parcels; whether every event that it takes can be expressed.
 fn preview(instance: &Instance, decoded: &Decoded<'_>, masks: &Masks, console: &Console) -> bool {
     let destination = &instance.outlet.destination;
-    let chosen: Vec<&Event<'_>> = decoded.events.iter().filter(|event| instance.takes(event)).collect();
+    let is_taken = |event: &&Event<'_>| instance.decide(&Subject::new(event)).takes();
+    let chosen: Vec<&Event<'_>> = decoded.events.iter().filter(is_taken).collect();
     let (rendered, mut unfit) = relay::render(instance, &chosen);
     let good = unfit.peek().is_none();
     for (index, reason) in unfit {

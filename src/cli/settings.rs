@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::destinations::{self, CATALOG, Kind};
 use crate::local::console::Console;
 use crate::local::table::full_name;
-use crate::route::ROUTE_SETTINGS;
+use crate::route;
 use crate::settings::SettingsError;
 use crate::settings::{Need, Setting};
 
@@ -86,7 +86,7 @@ fn kind(name: &str) -> Result<&'static Kind, SettingsError> {
 
 /// The settings of one kind of destination: its own, its transport's, and those that every destination has.
 fn settings_of(kind: &Kind) -> impl Iterator<Item = &'static Setting> {
-    kind.settings.iter().flat_map(|group| group.iter()).chain(ROUTE_SETTINGS)
+    kind.settings.iter().flat_map(|group| group.iter()).chain(route::settings(kind))
 }
 
 /// The Markdown table of one kind's settings, as its README holds it between `<!-- settings -->` and `<!-- /settings -->`; ends with a

@@ -33,7 +33,7 @@ pub enum AlertShape {
 /// A security alert: the fields that some destination maps. Everything else stays in [`super::Event::raw`].
 ///
 /// Texts are unescaped JSON strings, borrowed where they hold no escape. Empty strings and `null` are absent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Alert<'a> {
     /// The shape it came in.
     pub shape: AlertShape,
@@ -182,6 +182,16 @@ pub fn segment_after<'t>(id: &'t str, name: &str) -> Option<&'t str> {
     segments.nth(1).filter(|segment| !segment.is_empty())
 }
 
+/// The type in a resource id, as written: `Microsoft.Compute/virtualMachines`.
+#[must_use]
+pub fn resource_type(id: &str) -> Option<String> {
+    let start = id.to_ascii_lowercase().rfind("/providers/")? + "/providers/".len();
+    let mut segments = id[start..].split('/');
+    let provider = segments.next().filter(|name| !name.is_empty())?;
+    let types: Vec<&str> = segments.step_by(2).collect();
+    (!types.is_empty()).then(|| format!("{provider}/{}", types.join("/")))
+}
+
 impl<'a> Alert<'a> {
     /// The tactics of the kill chain, in order, each once.
     #[must_use]
@@ -282,12 +292,7 @@ impl<'a> Alert<'a> {
     /// The resource's type, as written: `Microsoft.Compute/virtualMachines`.
     #[must_use]
     pub fn resource_type(&self) -> Option<String> {
-        let id = self.resource_id.as_deref()?;
-        let start = id.to_ascii_lowercase().rfind("/providers/")? + "/providers/".len();
-        let mut segments = id[start..].split('/');
-        let provider = segments.next().filter(|name| !name.is_empty())?;
-        let types: Vec<&str> = segments.step_by(2).collect();
-        (!types.is_empty()).then(|| format!("{provider}/{}", types.join("/")))
+        resource_type(self.resource_id.as_deref()?)
     }
 
     /// The description with its `%{Key}` placeholders filled from the extended properties; unknown ones stay, as do those after the
