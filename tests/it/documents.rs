@@ -9,7 +9,7 @@ use defender_relay::app::{self, SECTIONS};
 use defender_relay::cli::settings::{HOST_SETTINGS, markdown, markdown_of_program};
 use defender_relay::destinations::{CATALOG, Kind};
 use defender_relay::functions::ROUTES;
-use defender_relay::route::ROUTE_SETTINGS;
+use defender_relay::route;
 use defender_relay::settings::{Setting, Values};
 use serde_json::Value;
 
@@ -124,8 +124,7 @@ fn the_pages_name_no_setting_that_does_not_exist() {
     let general = general_settings();
     let keys: BTreeSet<&str> = CATALOG
         .iter()
-        .flat_map(|kind| kind.settings.iter().flat_map(|group| group.iter()))
-        .chain(ROUTE_SETTINGS)
+        .flat_map(|kind| kind.settings.iter().flat_map(|group| group.iter()).chain(route::settings(kind)))
         .map(|setting| setting.key)
         .collect();
     let mut faults = Vec::new();
@@ -145,7 +144,7 @@ fn the_readmes_settings_table_is_the_declaration() {
     let table = markdown_of_program();
     let readme = read("README.md");
     assert_eq!(marked(&readme, "settings").unwrap(), table.trim(), "put this into README.md:\n{table}\n");
-    for setting in ROUTE_SETTINGS {
+    for setting in route::settings(&CATALOG[0]) {
         assert!(readme.contains(&format!("`{}`", setting.key)), "README.md does not mention {}", setting.key);
     }
 }
