@@ -10,7 +10,7 @@ use crate::deliver::token::Identity;
 use crate::deliver::{Outlet, courier};
 use crate::destinations::{self, Kind};
 use crate::outbox::{self, Outbox};
-use crate::route::{self, Decision, Route, Subject, Unfiltered, Withheld};
+use crate::route::{self, Decision, Route, Subject, Withheld};
 use crate::settings::{Fault, Section, Setting, SettingsError, UNRESOLVED, Values, is_unresolved, setting_prefix};
 use crate::telemetry::Counters;
 use crate::transport::TlsOptions;
@@ -63,8 +63,6 @@ pub struct Instance {
     pub route: Route,
     /// What it did so far.
     pub counters: Counters,
-    /// Events that it got because its filter could not be evaluated on them, since the process started.
-    pub unfiltered: AtomicU64,
 }
 
 impl Instance {
@@ -76,20 +74,6 @@ impl Instance {
                 Decision::Withholds(Withheld::Silent)
             }
             decision => decision,
-        }
-    }
-}
-
-impl Instance {
-    /// Says that a filter failed on events, which went on: whenever their number since the start has doubled, so that a filter that fails
-    /// on every event fills no log.
-    pub(crate) fn tell_unfiltered(&self, more: u64, reason: Unfiltered) {
-        let before = self.unfiltered.fetch_add(more, Ordering::Relaxed);
-        let events = before.saturating_add(more);
-        if events.checked_ilog2() != before.checked_ilog2() {
-            let destination = self.outlet.name.as_str();
-            let reason = reason.to_string();
-            tracing::warn!(destination, events, reason, "FILTER could not be evaluated on events; they were sent");
         }
     }
 }
@@ -313,13 +297,9 @@ fn open_instance(
         }
     });
     match (destination, courier) {
-        (Some(destination), Some(courier)) if faults.is_empty() => Ok(Instance {
-            outlet: Outlet::new(name, destination, courier),
-            kind,
-            route,
-            counters: Counters::default(),
-            unfiltered: AtomicU64::new(0),
-        }),
+        (Some(destination), Some(courier)) if faults.is_empty() => {
+            Ok(Instance { outlet: Outlet::new(name, destination, courier), kind, route, counters: Counters::default() })
+        }
         _ => Err(SettingsError { faults }),
     }
 }
@@ -377,6 +357,9 @@ mod tests {
             "SPLUNK__CA_CERT",
             "SPLUNK__MIN_SEVERITY",
             "SPLUNK__EVENTS",
+            "SPLUNK__SAMPLES",
+            "SPLUNK__SNAPSHOTS",
+            "SPLUNK__FILTER",
         ];
         for name in names {
             let (settings, message) = faults(&[(name, "Hunter2 value")]);

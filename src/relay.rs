@@ -166,8 +166,11 @@ impl App {
         time_left: &mut Duration,
     ) -> Result<(String, Count), OutboxError> {
         let Share { events: chosen, filtered, unfiltered } = share;
-        if let Some((events, reason)) = unfiltered {
-            instance.tell_unfiltered(events, reason);
+        if let Some((more, reason)) = unfiltered
+            && let Some(events) = instance.counters.add_unfiltered(more)
+        {
+            let (destination, reason) = (instance.outlet.name.as_str(), reason.to_string());
+            tracing::warn!(destination, events, reason, "FILTER could not be evaluated on events; they were sent");
         }
         let (rendered, mut unfit) = render(instance, &chosen);
         let begun = Instant::now();

@@ -102,7 +102,7 @@ impl Checker<'_> {
         match of {
             Type::Dynamic => Type::Dynamic,
             Type::Map(member) => *member,
-            Type::Optional(inner) => Type::Optional(Box::new(self.member(*inner, place))),
+            Type::Optional(inner) => Type::optional(self.member(*inner, place)),
             other => self.fault(place, &format!("{} has no members", other.name())),
         }
     }
@@ -214,11 +214,8 @@ impl Checker<'_> {
                 Type::Number
             }
             (operators::INDEX, _, [of, at]) => self.index(of, at, place),
-            (operators::OPT_INDEX, _, [of, at]) => Type::Optional(Box::new(self.index(of, at, place))),
-            (operators::OPT_SELECT, _, [of, _]) => match self.member(of.clone(), place) {
-                optional @ Type::Optional(_) => optional,
-                member => Type::Optional(Box::new(member)),
-            },
+            (operators::OPT_INDEX, _, [of, at]) => Type::optional(self.index(of, at, place)),
+            (operators::OPT_SELECT, _, [of, _]) => Type::optional(self.member(of.clone(), place)),
             ("size", _, [of]) => self.size(of, place),
             ("int" | "uint" | "double", _, [of]) if !matches!(of, Type::List(_) | Type::Map(_) | Type::Bool) => {
                 Type::Number
@@ -255,8 +252,7 @@ impl Checker<'_> {
                         return self.fault(place, &format!("{} in place of {}", default.name(), inner.name()));
                     }
                     self.meet(&inner, other, place);
-                    // What a record holds may be of another type than what stands in for it.
-                    if *inner == Type::Dynamic { Type::Dynamic } else { *inner }
+                    *inner
                 }
                 Type::Dynamic => Type::Dynamic,
                 other => self.fault(place, &format!("{} is never absent; ask with `.?` for what may be", other.name())),
@@ -290,10 +286,11 @@ impl Checker<'_> {
                 self.want(&Type::Number, at, place);
                 (**item).clone()
             }
-            Type::Map(_) | Type::Optional(_) => {
+            Type::Map(member) => {
                 self.want(&Type::Text(Names::Exact), at, place);
-                self.member(of.clone(), place)
+                (**member).clone()
             }
+            Type::Optional(inner) => Type::optional(self.index(inner, at, place)),
             Type::Dynamic => Type::Dynamic,
             other => self.fault(place, &format!("{} has no members", other.name())),
         }

@@ -36,6 +36,8 @@ fn every_variable_has_its_value() {
         "record.ExtendedProperties.count == 7 && record['ExtendedProperties']['user name'] == 'root'",
         "record.list.exists(item, item == 'b') && 'a' in record.list && !has(record.other)",
         "record.?ExtendedProperties.?none.orValue('x') == 'x'",
+        "record.?ExtendedProperties[?'user name'].orValue('') == 'root'",
+        "record[?'list'][?1].orValue('') == 'b' && !record.?list[?9].hasValue()",
         "record.ExtendedProperties.count > 6.5",
     ] {
         assert_eq!(on(ALERT, truth), Ok(true), "{truth}");

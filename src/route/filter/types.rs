@@ -54,6 +54,11 @@ impl Type {
         }
     }
 
+    /// What may be absent; an optional of an optional is one.
+    pub(super) fn optional(inner: Self) -> Self {
+        if let Self::Optional(_) = inner { inner } else { Self::Optional(Box::new(inner)) }
+    }
+
     pub(super) fn list(items: Self) -> Self {
         Self::List(Box::new(items))
     }
