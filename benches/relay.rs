@@ -12,14 +12,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use http::{HeaderMap, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
 use defender_relay::app::App;
 use defender_relay::deliver::Courier;
-use defender_relay::destinations::CATALOG;
+use defender_relay::deliver::pace::Pacer;
+use defender_relay::destinations::{CATALOG, Kind};
 use defender_relay::event::decode::{Decoded, Texts, decode};
 use defender_relay::functions;
 use defender_relay::host::Invocation;
@@ -29,19 +31,20 @@ use defender_relay::settings::{Values, setting_prefix};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Takes everything at once.
+/// Answers at once, as the rehearsal of its kind says.
 #[derive(Debug)]
-struct Accepting;
+struct Accepting(&'static Kind);
 
 #[async_trait]
 impl Courier for Accepting {
     async fn send(&self, parcel: &Parcel, _deadline: Instant) -> Reply {
         match parcel {
-            Parcel::Http(_) => Reply::Http {
-                status: StatusCode::OK,
-                headers: HeaderMap::new(),
-                body: Bytes::from_static(br#"{"text":"Success","code":0}"#),
-            },
+            Parcel::Http(request) => {
+                let (status, body) = self.0.rehearsal.answer(request.url.path());
+                let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+                let status = StatusCode::from_u16(status).unwrap();
+                Reply::Http { status, headers, body: Bytes::from_static(body.as_bytes()) }
+            }
             Parcel::Syslog(_) => Reply::Sent,
         }
     }
@@ -63,7 +66,9 @@ fn app(kinds: &[&str]) -> Arc<App> {
     }
     let mut app = App::open(&Values::new(pairs)).unwrap();
     for instance in &mut app.instances {
-        instance.outlet.courier = Box::new(Accepting);
+        instance.outlet.courier = Box::new(Accepting(instance.kind));
+        // What a vendor takes in a minute is no speed of ours.
+        instance.outlet.pacer = Pacer::new(&[]);
     }
     Arc::new(app)
 }
@@ -136,6 +141,10 @@ fn invocations(c: &mut Criterion) {
             });
         }
         group.finish();
+        for instance in &app.instances {
+            let count = instance.counters.read();
+            assert_eq!((count.parked, count.dead), (0, 0), "{}: not what is to be measured", instance.outlet.name);
+        }
     }
 }
 

@@ -76,6 +76,12 @@ impl Instance {
             decision => decision,
         }
     }
+
+    /// Whether such an event goes to this destination at some severity: if not, that is no choice by severity.
+    #[must_use]
+    pub fn has_use_for(&self, event: &Event<'_>) -> bool {
+        self.route.takes_kind(event.kind) && self.outlet.destination.takes(event)
+    }
 }
 
 /// How long and how often delivery tries.

@@ -13,6 +13,7 @@ mod paloalto_xsoar;
 mod powerbi;
 mod qradar;
 mod sentinel;
+mod servicenow;
 mod splunk;
 mod sumologic;
 mod syslog;
@@ -23,6 +24,7 @@ pub const CATALOG: &[Kind] = &[
     sentinel::KIND,
     splunk::KIND,
     qradar::KIND,
+    servicenow::KIND,
     arcsight::KIND,
     powerbi::KIND,
     paloalto_xsoar::KIND,
@@ -101,16 +103,17 @@ pub struct Rehearsal {
     /// Setting key and value. `{http}` stands for the loopback HTTP receiver's base URL (`http://127.0.0.1:port`), `{tcp}` and `{tls}`
     /// for the `host:port` of the loopback syslog receivers, `{ca}` for the path of the CA certificate that signed the latter.
     pub settings: &'static [(&'static str, &'static str)],
-    /// What the HTTP receiver answers, by path prefix: (path, status, JSON body).
+    /// What the HTTP receiver answers, by piece of the path: (piece, status, JSON body). A preview follows conversations by them too, so a
+    /// piece should be found in the paths of every set-up.
     pub replies: &'static [(&'static str, u16, &'static str)],
 }
 
 impl Rehearsal {
-    /// What the HTTP receiver answers to a request for `path`, as the longest matching prefix says: by default 200 and an empty object.
+    /// What the HTTP receiver answers to a request for `path`, as the longest piece in it says: by default 200 and an empty object.
     #[must_use]
     pub fn answer(&self, path: &str) -> (u16, &'static str) {
-        let matching = self.replies.iter().filter(|(prefix, ..)| path.starts_with(prefix));
-        matching.max_by_key(|(prefix, ..)| prefix.len()).map_or((200, "{}"), |(_, status, body)| (*status, *body))
+        let matching = self.replies.iter().filter(|(piece, ..)| path.contains(piece));
+        matching.max_by_key(|(piece, ..)| piece.len()).map_or((200, "{}"), |(_, status, body)| (*status, *body))
     }
 }
 

@@ -58,6 +58,9 @@ pub struct Event<'a> {
     pub time: Option<Timestamp>,
     /// When the record was first seen by this side: the hub's enqueued time where known, else the time of the invocation.
     pub seen: Timestamp,
+    /// When this delivery of the record began: differs from one repeat to the next, so it is for receivers that want to know when something
+    /// came, never for what identifies a record. [`Event::seen`] unless [`Decoded::taken_at`](decode::Decoded::taken_at) said more.
+    pub taken: Timestamp,
     /// Normalised severity; [`Severity::Unknown`] where the record has none.
     pub severity: Severity,
     /// The typed alert, for [`RecordKind::Alert`] only.

@@ -76,6 +76,7 @@ impl App {
                 decode(body.bytes, body.enqueued.unwrap_or(received), &texts, &mut decoded);
                 bytes += body.bytes.len();
             }
+            decoded.taken_at(received);
             tally.events += decoded.events.len();
             tally.undecodable += self.relay_wave(&decoded, received, &mut time_left, &mut tally).await?;
         }
@@ -134,8 +135,10 @@ impl App {
             let Undecodable { raw, reason, seen } = piece;
             self.stray(raw, reason.clone(), stable_time(*seen, None, received), received)
         });
-        let wanted = self.instances.iter().any(|instance| instance.route.takes_kind(RecordKind::Unknown));
-        let unknown = decoded.events.iter().filter(|event| !wanted && event.kind == RecordKind::Unknown).map(|event| {
+        let is_stray = |event: &&Event<'_>| {
+            event.kind == RecordKind::Unknown && !self.instances.iter().any(|instance| instance.has_use_for(event))
+        };
+        let unknown = decoded.events.iter().filter(is_stray).map(|event| {
             let reason = "the record is of no known type, and no destination takes unknown records".to_owned();
             self.stray(event.raw.as_bytes(), reason, stable_time(event.seen, event.time, received), received)
         });

@@ -40,6 +40,13 @@ pub struct Decoded<'a> {
     pub undecodable: Vec<Undecodable<'a>>,
 }
 
+impl Decoded<'_> {
+    /// Says when this delivery of the records began.
+    pub fn taken_at(&mut self, time: Timestamp) {
+        self.events.iter_mut().for_each(|event| event.taken = time);
+    }
+}
+
 /// A piece of an event body that is no record.
 #[derive(Debug)]
 pub struct Undecodable<'a> {

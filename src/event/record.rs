@@ -28,7 +28,7 @@ pub(super) fn event<'a>(
         None => About::record(kind, fields, texts),
     };
     let About { key, title, resource, time, severity, alert } = about;
-    Event { id: EventId::of(raw.as_bytes()), kind, raw, key, title, resource, time, seen, severity, alert }
+    Event { id: EventId::of(raw.as_bytes()), kind, raw, key, title, resource, time, seen, taken: seen, severity, alert }
 }
 
 /// The kind of a record, in the order of tests that the reference prescribes; alerts with their shape.

@@ -82,6 +82,7 @@ mod tests {
             resource: resource.map(Into::into),
             time: Some(time.parse().unwrap()),
             seen: "2026-02-06T00:00:00Z".parse().unwrap(),
+            taken: "2026-02-06T00:00:00Z".parse().unwrap(),
             severity: Severity::Unknown,
             alert: None,
         };

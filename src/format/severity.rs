@@ -18,6 +18,9 @@ impl SeverityMap {
     /// (informational).
     pub const SYSLOG: Self = Self([6, 6, 5, 4, 2, 2]);
 
+    /// ServiceNow's events: 1 critical, 2 major, 3 minor, 4 warning, 5 OK; 0, which clears an alert, is no severity of one.
+    pub const EM_EVENT: Self = Self([5, 5, 4, 3, 2, 1]);
+
     /// The number for a severity.
     #[must_use]
     pub const fn number(&self, severity: Severity) -> u8 {

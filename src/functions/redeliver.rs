@@ -131,6 +131,7 @@ async fn send(
         decode(&letter.body, seen, &texts, &mut decoded);
         owners.resize(decoded.events.len(), index);
     }
+    decoded.taken_at(now);
     let events: Vec<_> = decoded.events.iter().collect();
     let (rendered, unfit) = render(instance, &events);
     let deadline = Instant::now() + app.delivery.budget;

@@ -240,3 +240,24 @@ async fn what_waits_for_a_human_never_grows_too_old() {
     assert_eq!((left[0].cause, left[0].attempts), (Cause::Misconfigured, 2));
     assert_eq!(app.outbox.counts().await.unwrap().destinations["splunk"].dead, 1);
 }
+
+#[tokio::test]
+async fn an_unknown_record_that_no_destination_can_use_is_a_dead_letter() {
+    let settings = [
+        ("DESTINATIONS", "servicenow"),
+        ("SERVICENOW__URL", "http://127.0.0.1:9"),
+        ("SERVICENOW__USER", "relay"),
+        ("SERVICENOW__PASSWORD", "password"),
+        ("STATE__URL", "memory:"),
+    ];
+    let app = App::open(&Values::new(settings.map(|(name, value)| (name.to_owned(), value.to_owned())))).unwrap();
+    let recommendation =
+        r#"{"id":"/x/providers/Microsoft.Security/assessments/1","type":"Microsoft.Security/assessments"}"#;
+    let bodies = [br#"{"hello":"world"}"#.to_vec(), recommendation.as_bytes().to_vec()];
+    let wire = invocation(&bodies, 1);
+    let invocation = Invocation::parse(&wire).unwrap();
+    let tally = app.relay(&invocation.bodies(), Timestamp::now()).await.unwrap();
+    // What is recognised and of no use to anybody is a choice of the settings.
+    assert_eq!((tally.events, tally.undecodable, tally.destinations[0].1.filtered), (2, 1, 2));
+    assert_eq!(app.outbox.counts().await.unwrap().destinations["_undecodable"].dead, 1);
+}

@@ -69,6 +69,12 @@ pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
             &[("LEEF_VERSION", "1.0")],
             &[("DELIMITER", "tab"), ("HEADER", "iso"), ("MAX_MESSAGE_BYTES", "1024")],
         ],
+        "servicenow" => &[
+            &[("MODE", "table")],
+            &[("MODE", "table"), ("TABLE", "sn_si_incident")],
+            &[("MODE", "import")],
+            &[("MODE", "event")],
+        ],
         "arcsight" => {
             &[&[], &[("CEF_VERSION", "1"), ("HEADER", "rfc5424")], &[("HEADER", "none"), ("MAX_MESSAGE_BYTES", "1024")]]
         }

@@ -71,9 +71,9 @@ fn page_of(kind: &Kind) -> String {
 
 #[test]
 fn the_readme_lists_the_catalogue() {
-    let mut table = String::from("| destination | what arrives there |\n|---|---|");
+    let mut table = String::from("| in `DESTINATIONS` | system | what arrives there |\n|---|---|---|");
     for Kind { name, title, arrives, .. } in CATALOG {
-        write!(table, "\n| [{title}](src/destinations/{name}/README.md) | {arrives} |").unwrap();
+        write!(table, "\n| `{name}` | [{title}](src/destinations/{name}/README.md) | {arrives} |").unwrap();
     }
     let readme = read("README.md");
     assert_eq!(marked(&readme, "destinations").unwrap(), table, "put this into README.md:\n{table}\n");

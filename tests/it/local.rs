@@ -461,10 +461,17 @@ async fn watching_takes_events_at_its_port_until_it_is_stopped() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = program(folder.path(), &["local", "--watch", "--port", "0"], &[]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    // Read all the time: a full pipe would hold the program up, and with it the answers that this test waits for.
+    let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+    let (shown, mut lines) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok(Some(line)) = output.next_line().await {
+            let _ = shown.send(line);
+        }
+    });
     let watched = async {
         let address = loop {
-            let line = lines.next_line().await.unwrap().expect("it says where it listens");
+            let line = lines.recv().await.expect("it says where it listens");
             if let Some((_, rest)) = line.split_once("listening on http://") {
                 break rest.split('/').next().unwrap().to_owned();
             }
@@ -487,7 +494,7 @@ async fn watching_takes_events_at_its_port_until_it_is_stopped() {
         let event = SAMPLES[0].1.replace("vm-demo-01", "vm-from-the-port");
         assert!(post("/", event).await.starts_with("HTTP/1.1 202"));
         loop {
-            let line = lines.next_line().await.unwrap().expect("it shows what arrives");
+            let line = lines.recv().await.expect("it shows what arrives");
             if line.contains("vm-from-the-port") {
                 break;
             }
@@ -498,7 +505,7 @@ async fn watching_takes_events_at_its_port_until_it_is_stopped() {
         let pid = child.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
         let mut rest = String::new();
-        while let Some(line) = lines.next_line().await.unwrap() {
+        while let Some(line) = lines.recv().await {
             rest.push_str(&line);
             rest.push('\n');
         }

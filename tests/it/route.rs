@@ -27,6 +27,7 @@ fn event(kind: RecordKind, severity: Severity) -> Event<'static> {
         resource: None,
         time: None,
         seen: Timestamp::UNIX_EPOCH,
+        taken: Timestamp::UNIX_EPOCH,
         severity,
         alert: None,
     }

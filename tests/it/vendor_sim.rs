@@ -38,6 +38,7 @@ mod paloalto_cortex;
 mod paloalto_xsoar;
 mod powerbi;
 mod sentinel;
+mod servicenow;
 mod splunk;
 mod sumologic;
 mod webhook;
@@ -48,6 +49,7 @@ mod whole;
 const PEERS: &[&Peer] = &[
     &sentinel::PEER,
     &splunk::PEER,
+    &servicenow::PEER,
     &powerbi::PEER,
     &paloalto_xsoar::V6,
     &paloalto_xsoar::V8,

@@ -41,8 +41,8 @@ pub(super) const KIND: Kind = Kind {
             ("CONCURRENCY", "1"),
         ],
         replies: &[
-            ("/xsoar/public/v1/incidents/search", 200, r#"{"total":0,"data":[]}"#),
-            ("/xsoar/public/v1/incident", 200, r#"{"id":"1","version":1}"#),
+            ("/incidents/search", 200, r#"{"total":0,"data":[]}"#),
+            ("/incident", 200, r#"{"id":"1","version":1}"#),
         ],
     },
     create: None,

@@ -50,7 +50,7 @@ fn value<'e>(event: &'e Event<'_>, alert: &'e Alert<'_>, column: &str) -> Option
     let facts = alert.facts();
     let start = || alert.start_time.filter(is_plausible).unwrap_or_else(|| time(event));
     match column {
-        "TimeGenerated" => Some(Value::Time(event.seen)),
+        "TimeGenerated" => Some(Value::Time(event.taken)),
         "EventCount" => Some(Value::Number(1)),
         "EventStartTime" => Some(Value::Time(start())),
         "EventEndTime" => Some(Value::Time(alert.end_time.filter(is_plausible).unwrap_or_else(start))),

@@ -41,7 +41,7 @@ pub(super) fn write(event: &Event<'_>, out: &mut Vec<u8>) {
 /// What every row has.
 fn common<'e>(event: &'e Event<'_>, column: &str) -> Option<Value<'e>> {
     Some(match column {
-        "TimeGenerated" => Value::Time(event.seen),
+        "TimeGenerated" => Value::Time(event.taken),
         "RecordKind" => Value::text(event.kind.name()),
         // Without a key of its own a record is nobody else's successor.
         "AlertKey" => match &event.key {

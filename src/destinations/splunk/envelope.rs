@@ -170,6 +170,7 @@ mod tests {
             resource: None,
             time: time.map(|text| text.parse().unwrap()),
             seen: seen(),
+            taken: seen(),
             severity: Severity::Unknown,
             alert: None,
         }

@@ -33,7 +33,7 @@ pub(super) const KIND: Kind = Kind {
 const SETTINGS: &[Setting] = &[
     Setting::required(
         "URL",
-        "Whole address of the HTTP source, as Sumo Logic shows it: https://<endpoint>/receiver/v1/http/<token>. Whoever has it can write.",
+        "Whole address of the HTTP source, as Sumo Logic shows it: `https://<endpoint>/receiver/v1/http/<token>`. Whoever has it can write.",
     )
     .secret(),
     Setting::default(

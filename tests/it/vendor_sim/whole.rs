@@ -8,12 +8,24 @@ use defender_relay::settings::setting_prefix;
 use super::{PEERS, Peer, Simulator, load, many};
 use crate::support::handler::{Handler, letters};
 
-/// The name of a peer's destination: two peers may be of one kind.
-fn name(number: usize, peer: &Peer) -> String {
-    format!("n{number}-{}", peer.kind)
+/// The first peers of every simulated vendor, then the next ones, and so on: what one vendor holds must be one destination's.
+fn rounds() -> Vec<Vec<&'static Peer>> {
+    let mut rounds: Vec<Vec<&'static Peer>> = Vec::new();
+    for peer in PEERS {
+        match rounds.iter_mut().find(|round| round.iter().all(|other| other.vendor != peer.vendor)) {
+            Some(round) => round.push(peer),
+            None => rounds.push(vec![peer]),
+        }
+    }
+    rounds
 }
 
-fn settings(simulator: &Simulator, state: &std::path::Path) -> BTreeMap<String, String> {
+/// The name of a peer's destination: two peers may be of one kind.
+fn name(peer: &Peer) -> String {
+    format!("{}-{}", peer.kind.replace('_', "-"), peer.vendor)
+}
+
+fn settings(peers: &[&Peer], simulator: &Simulator, state: &std::path::Path) -> BTreeMap<String, String> {
     let mut settings: BTreeMap<String, String> = [
         ("STATE__URL", format!("file://{}", state.display())),
         ("DELIVERY__BUDGET", "30s".to_owned()),
@@ -23,11 +35,10 @@ fn settings(simulator: &Simulator, state: &std::path::Path) -> BTreeMap<String, 
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into();
-    let names: Vec<String> =
-        PEERS.iter().enumerate().map(|(number, peer)| format!("{}={}", name(number, peer), peer.kind)).collect();
+    let names: Vec<String> = peers.iter().map(|peer| format!("{}={}", name(peer), peer.kind)).collect();
     settings.insert("DESTINATIONS".to_owned(), names.join(","));
-    for (number, peer) in PEERS.iter().enumerate() {
-        let prefix = setting_prefix(&name(number, peer));
+    for peer in peers {
+        let prefix = setting_prefix(&name(peer));
         for (key, value) in peer.filled(simulator, peer.modes[0]).into_iter().rev() {
             settings.insert(format!("{prefix}__{key}"), value);
         }
@@ -37,28 +48,30 @@ fn settings(simulator: &Simulator, state: &std::path::Path) -> BTreeMap<String, 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_is_accounted_for_at_every_destination() {
-    let Some(simulator) = Simulator::start(&["--fault-profile", "chaos", "--seed", "11"]) else { return };
-    for peer in PEERS {
-        peer.ready(&simulator).await;
-    }
-    let state = tempfile::tempdir().unwrap();
-    let handler = Handler::start(&settings(&simulator, state.path())).await;
     let alerts = many();
-    for batch in alerts.chunks(20) {
-        assert_eq!(handler.alerts(batch).await, Some(200), "{}", handler.output.lock().unwrap());
-    }
-    for (number, peer) in PEERS.iter().enumerate() {
-        let name = name(number, peer);
-        let called = load(peer, &peer.open(&simulator, peer.modes[0]), &alerts).called;
-        let stored: BTreeSet<String> = peer.stored(&simulator).await.into_iter().collect();
-        let (parked, dead) = (letters(state.path(), "parked", &name), letters(state.path(), "dead", &name));
-        assert!(!stored.is_empty(), "{name}: nothing arrived at all: {}", handler.output.lock().unwrap());
-        assert_eq!(called.len(), alerts.len(), "{name} takes them all");
-        for (alert, called) in alerts.iter().zip(&called) {
-            let id = super::text(&serde_json::from_slice::<serde_json::Value>(alert).unwrap()["SystemAlertId"]);
-            let kept = parked.contains_key(&id) || dead.contains_key(&id);
-            assert!(stored.contains(called) || kept, "{name}: {id} is lost");
+    for peers in rounds() {
+        let Some(simulator) = Simulator::start(&["--fault-profile", "chaos", "--seed", "11"]) else { return };
+        for peer in &peers {
+            peer.ready(&simulator).await;
         }
+        let state = tempfile::tempdir().unwrap();
+        let handler = Handler::start(&settings(&peers, &simulator, state.path())).await;
+        for batch in alerts.chunks(20) {
+            assert_eq!(handler.alerts(batch).await, Some(200), "{}", handler.output.lock().unwrap());
+        }
+        for peer in peers {
+            let name = name(peer);
+            let called = load(peer, &peer.open(&simulator, peer.modes[0]), &alerts).called;
+            let stored: BTreeSet<String> = peer.stored(&simulator).await.into_iter().collect();
+            let (parked, dead) = (letters(state.path(), "parked", &name), letters(state.path(), "dead", &name));
+            assert!(!stored.is_empty(), "{name}: nothing arrived at all: {}", handler.output.lock().unwrap());
+            assert_eq!(called.len(), alerts.len(), "{name} takes them all");
+            for (alert, called) in alerts.iter().zip(&called) {
+                let id = super::text(&serde_json::from_slice::<serde_json::Value>(alert).unwrap()["SystemAlertId"]);
+                let kept = parked.contains_key(&id) || dead.contains_key(&id);
+                assert!(stored.contains(called) || kept, "{name}: {id} is lost");
+            }
+        }
+        simulator.no_violation().await;
     }
-    simulator.no_violation().await;
 }
