@@ -9,6 +9,7 @@ use crate::deliver::retry::RetryPolicy;
 use crate::deliver::token::Identity;
 use crate::deliver::{Outlet, courier};
 use crate::destinations::{self, Kind};
+use crate::event::Event;
 use crate::outbox::{self, Outbox};
 use crate::route::{self, Decision, Route, Subject, Withheld};
 use crate::settings::{Fault, Section, Setting, SettingsError, UNRESOLVED, Values, is_unresolved, setting_prefix};
@@ -77,7 +78,7 @@ impl Instance {
         }
     }
 
-    /// Whether such an event goes to this destination at some severity: if not, that is no choice by severity.
+    /// Whether an event of this kind can go to this destination at all: what is withheld by a finer choice is no stray.
     #[must_use]
     pub fn has_use_for(&self, event: &Event<'_>) -> bool {
         self.route.takes_kind(event.kind) && self.outlet.destination.takes(event)

@@ -46,8 +46,7 @@ pub(super) fn explain(
         let outcomes: Vec<Outcome<'_>> =
             all.iter().filter(|instance| shown(instance)).map(|instance| outcome(instance, &subject)).collect();
         good &= outcomes.iter().all(|outcome| outcome.what != "dead_letter");
-        let stray = event.kind == RecordKind::Unknown
-            && !all.iter().any(|instance| instance.route.takes_kind(RecordKind::Unknown));
+        let stray = event.kind == RecordKind::Unknown && !all.iter().any(|instance| instance.has_use_for(event));
         match format {
             Format::Text => console.print_payload(&text(event, &outcomes, stray)),
             Format::Json => document.push(object(event, &outcomes, stray)),
