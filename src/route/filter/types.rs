@@ -64,7 +64,7 @@ impl Type {
     }
 }
 
-/// The variables of an expression, in the order of documentation, each with its meaning.
+/// The variables of an expression, in the order of documentation, each with its type in words.
 pub const VARIABLES: [(&str, &str); 19] = [
     ("kind", "text"),
     ("severity", "text"),
