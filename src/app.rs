@@ -12,7 +12,7 @@ use crate::destinations::{self, Kind, RenderError};
 use crate::event::Event;
 use crate::outbox::{self, Outbox};
 use crate::redaction::{REDACTION_SETTINGS, Redaction};
-use crate::route::{ROUTE_SETTINGS, Route};
+use crate::route::{self, Decision, Route, Subject, Withheld};
 use crate::settings::{Fault, Section, Setting, SettingsError, UNRESOLVED, Values, is_unresolved, setting_prefix};
 use crate::telemetry::Counters;
 use crate::transport::TlsOptions;
@@ -73,8 +73,15 @@ impl Instance {
     /// Whether the event goes to this destination: by the user's choice, which is about the whole event, and because what the destination
     /// may see of it says something there.
     #[must_use]
-    pub fn takes(&self, event: &Event<'_>) -> bool {
-        self.route.takes(event) && self.shown(event, |event| self.outlet.destination.takes(event))
+    pub fn decide(&self, subject: &Subject<'_, '_>) -> Decision {
+        match self.route.decide(subject) {
+            decision
+                if decision.takes() && !self.shown(subject.event(), |event| self.outlet.destination.takes(event)) =>
+            {
+                Decision::Withholds(Withheld::Silent)
+            }
+            decision => decision,
+        }
     }
 
     /// Appends the record that this destination gets of the event.
@@ -93,7 +100,7 @@ impl Instance {
         }
     }
 
-    /// Whether such an event goes to this destination at some severity: if not, that is no choice by severity.
+    /// Whether an event of this kind can go to this destination at all: what is withheld by a finer choice is no stray.
     #[must_use]
     pub fn has_use_for(&self, event: &Event<'_>) -> bool {
         self.route.takes_kind(event.kind) && self.shown(event, |event| self.outlet.destination.takes(event))
@@ -278,7 +285,7 @@ pub fn section_of<'v>(name: &str, values: &'v Values) -> Result<(&'static Kind, 
 
 fn instance_section<'v>(name: &str, kind: &'static Kind, values: &'v Values) -> Section<'v> {
     let mut declared = kind.settings.to_vec();
-    declared.extend([ROUTE_SETTINGS, REDACTION_SETTINGS]);
+    declared.extend([route::settings(kind), REDACTION_SETTINGS]);
     Section::new(name, declared, values)
 }
 
@@ -383,6 +390,9 @@ mod tests {
             "SPLUNK__EVENTS",
             "SPLUNK__DROP_FIELDS",
             "SPLUNK__REDACT",
+            "SPLUNK__SAMPLES",
+            "SPLUNK__SNAPSHOTS",
+            "SPLUNK__FILTER",
         ];
         for name in names {
             let (settings, message) = faults(&[(name, "Hunter2 value\"")]);

@@ -60,6 +60,10 @@ pub struct Kind {
     pub arrives: &'static str,
     /// The only settings it may read, besides those that every destination has: its own, then its transport's.
     pub settings: &'static [&'static [Setting]],
+    /// Which record kinds it gets where its `EVENTS` says nothing: `*`, or a list of those that it can use sensibly.
+    pub events: &'static str,
+    /// Whether it gets the weekly snapshots where its `SNAPSHOTS` says nothing: not where each record becomes work for a person.
+    pub snapshots: bool,
     /// Checks the settings and opens the destination; every fault at once.
     pub open: fn(&Section<'_>) -> Result<Box<dyn Destination>, SettingsError>,
     /// How `defender-relay local` plays the other side when there are no settings.

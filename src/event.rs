@@ -27,11 +27,13 @@ mod key;
 mod log;
 mod names;
 mod outcome;
+mod outline;
 mod posture;
 mod recommendation;
 mod record;
 mod remediation;
 mod retold;
+mod sample;
 mod secure_score;
 mod tactics;
 mod texts;
@@ -60,6 +62,7 @@ pub use incident::Incident;
 pub use json::{members, mend_surrogates, scalar};
 pub use log::{Log, LogResult, Metric};
 pub use outcome::Outcome;
+pub use outline::Outline;
 pub use posture::{Health, Posture};
 pub use recommendation::Recommendation;
 pub use secure_score::{Score, SecureScore, SecureScoreControl};
@@ -70,7 +73,7 @@ pub use vulnerability::{Assessed, Cvss, Vulnerability};
 /// One record, decoded once for all destinations.
 ///
 /// Matching of keys is case-insensitive; `raw` keeps the casing and every field that is not typed here.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Event<'a> {
     /// Identifies these bytes: the same record delivered twice has the same id (see [`EventId`]).
     pub id: EventId,

@@ -16,6 +16,7 @@ use crate::event::decode::{Decoded, Texts, Undecodable, decode};
 use crate::event::{Event, RecordKind};
 use crate::host::Bodies;
 use crate::outbox::{Letter, OutboxError, Stored, UNDECODABLE};
+use crate::route::{Decision, Subject, Unfiltered};
 use crate::telemetry::Count;
 
 /// A batch is handled in waves of at most this many pieces and, but for the last piece of each, bytes: so much of it is rendered for every
@@ -134,11 +135,13 @@ impl App {
         tally: &mut Tally,
     ) -> Result<usize, OutboxError> {
         let strays = self.strays(wave, received);
+        let shares = self.route(wave.events);
         let runs = self
             .instances
             .iter()
+            .zip(shares)
             .zip(time_left)
-            .map(|(instance, time_left)| self.send(instance, wave.events, received, time_left));
+            .map(|((instance, share), time_left)| self.send(instance, share, received, time_left));
         let (counts, buried) = join(join_all(runs), self.outbox.bury_all(&strays)).await;
         let counts: Vec<(String, Count)> = counts.into_iter().collect::<Result<_, _>>()?;
         all_stored(buried)?;
@@ -151,6 +154,19 @@ impl App {
         }
         tally.add(&counts);
         Ok(strays.len())
+    }
+
+    /// Every destination's share of a wave, in the order of the destinations. Event by event, so that what routes make of one is gone before
+    /// the next.
+    fn route<'e, 'a>(&self, events: &'e [Event<'a>]) -> Vec<Share<'e, 'a>> {
+        let mut shares: Vec<Share<'e, 'a>> = self.instances.iter().map(|_| Share::default()).collect();
+        for event in events {
+            let subject = Subject::new(event);
+            for (instance, share) in self.instances.iter().zip(&mut shares) {
+                share.add(event, &instance.decide(&subject));
+            }
+        }
+        shares
     }
 
     /// Letters for what no destination will ever see: undecodable pieces, and records that nothing recognises and nobody asked for. A
@@ -189,18 +205,24 @@ impl App {
     async fn send(
         &self,
         instance: &Instance,
-        events: &[Event<'_>],
+        share: Share<'_, '_>,
         received: Timestamp,
         time_left: &mut Duration,
     ) -> Result<(String, Count), OutboxError> {
-        let chosen: Vec<&Event<'_>> = events.iter().filter(|event| instance.takes(event)).collect();
+        let Share { events: chosen, filtered, unfiltered } = share;
+        if let Some((more, reason)) = unfiltered
+            && let Some(events) = instance.counters.add_unfiltered(more)
+        {
+            let (destination, reason) = (instance.outlet.name.as_str(), reason.to_string());
+            tracing::warn!(destination, events, reason, "FILTER could not be evaluated on events; they were sent");
+        }
         let (rendered, mut unfit) = render(instance, &chosen);
         let begun = Instant::now();
         let fates =
             deliver(&instance.outlet, &rendered, &self.delivery.retry, begun + *time_left, Timestamp::now).await;
         *time_left = time_left.saturating_sub(begun.elapsed());
         let mut fates = fates.into_iter();
-        let mut count = Count { filtered: (events.len() - chosen.len()) as u64, ..Count::default() };
+        let mut count = Count { filtered, ..Count::default() };
         let (mut parked, mut dead) = (Vec::new(), Vec::new());
         for (index, event) in chosen.into_iter().enumerate() {
             let reason = unfit.next_if(|(at, _)| *at == index).map(|(_, reason)| reason);
@@ -253,6 +275,29 @@ impl App {
     }
 }
 
+/// One destination's share of a wave.
+#[derive(Default)]
+struct Share<'e, 'a> {
+    /// The events that it gets.
+    events: Vec<&'e Event<'a>>,
+    /// How many it does not get.
+    filtered: u64,
+    /// How many it gets because its filter failed on them, and why on the first.
+    unfiltered: Option<(u64, Unfiltered)>,
+}
+
+impl<'e, 'a> Share<'e, 'a> {
+    fn add(&mut self, event: &'e Event<'a>, decision: &Decision) {
+        if let Decision::TakesUnfiltered(reason) = decision {
+            self.unfiltered.get_or_insert((0, *reason)).0 += 1;
+        }
+        match decision.takes() {
+            true => self.events.push(event),
+            false => self.filtered += 1,
+        }
+    }
+}
+
 /// The first failure to store, if any: what is stored already is found again under its name when the batch is repeated.
 fn all_stored(results: Vec<Result<Stored, OutboxError>>) -> Result<(), OutboxError> {
     results.into_iter().collect::<Result<Vec<_>, _>>().map(drop)
@@ -268,7 +313,8 @@ pub(crate) fn render(instance: &Instance, events: &[&Event<'_>]) -> (Rendered, U
     let mut unfit = Vec::new();
     for (index, event) in events.iter().enumerate() {
         let start = buffer.len();
-        match instance.render(event, &mut buffer) {
+        let marked = instance.route.marks(event).then(|| event.marked_as_sample());
+        match instance.render(marked.as_ref().unwrap_or(event), &mut buffer) {
             Ok(()) => spans.push(Span::of(event, start..buffer.len())),
             Err(error) => {
                 buffer.truncate(start);

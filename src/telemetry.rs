@@ -38,6 +38,7 @@ pub struct Counters {
     parked: AtomicU64,
     dead: AtomicU64,
     filtered: AtomicU64,
+    unfiltered: AtomicU64,
 }
 
 /// What became of a number of events at one destination.
@@ -49,7 +50,7 @@ pub struct Count {
     pub parked: u64,
     /// Buried as dead letters.
     pub dead: u64,
-    /// Withheld by `MIN_SEVERITY` or `EVENTS`.
+    /// Withheld by the settings that choose events.
     pub filtered: u64,
 }
 
@@ -76,6 +77,14 @@ impl Counters {
         }
     }
 
+    /// Counts events that a destination got because its filter could not be evaluated on them. The sum, whenever it has doubled: what is
+    /// said then fills no log, even where a filter fails on every event.
+    pub fn add_unfiltered(&self, more: u64) -> Option<u64> {
+        let before = self.unfiltered.fetch_add(more, Ordering::Relaxed);
+        let sum = before.saturating_add(more);
+        (sum.checked_ilog2() != before.checked_ilog2()).then_some(sum)
+    }
+
     /// The sums so far.
     #[must_use]
     pub fn read(&self) -> Count {
@@ -85,5 +94,18 @@ impl Counters {
             dead: self.dead.load(Ordering::Relaxed),
             filtered: self.filtered.load(Ordering::Relaxed),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_filters_fail_on_is_told_when_it_has_doubled() {
+        let counters = Counters::default();
+        let told: Vec<u64> =
+            [1, 1, 1, 1, 1, 1, 1, 1, 0, 5, 100].iter().filter_map(|more| counters.add_unfiltered(*more)).collect();
+        assert_eq!(told, [1, 2, 4, 8, 113]);
     }
 }

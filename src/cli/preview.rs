@@ -1,5 +1,7 @@
 //! `defender-relay preview`: what each destination would be sent, without sending it.
 
+mod explain;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,6 +23,7 @@ use crate::local::receivers;
 use crate::local::settings_file::Sources;
 use crate::parcel::{Auth, HttpParcel, Parcel, Reply, SyslogParcel, Verdict};
 use crate::relay;
+use crate::route::Subject;
 use crate::settings::{SettingsError, Values};
 use crate::transport::{Framing, SyslogScheme, Transport};
 
@@ -41,6 +44,12 @@ pub(super) struct PreviewArgs {
     /// Only this destination, by its name; may be repeated
     #[arg(long, short)]
     destination: Vec<String>,
+    /// Instead of payloads, tell for each event which destinations get it, and which setting withholds it from the others
+    #[arg(long)]
+    explain: bool,
+    /// How to print explanations
+    #[arg(long, value_enum, requires = "explain", default_value_t = explain::Format::Text)]
+    format: explain::Format,
     #[command(flatten)]
     settings: super::SettingsFile,
 }
@@ -50,6 +59,7 @@ Examples:
   defender-relay preview                       samples, as every destination gets them
   defender-relay preview -d splunk alert.json  your alert, as your Splunk would get it
   defender-relay preview - < alerts.ndjson     one event per line
+  defender-relay preview --explain             who gets which event, and why not
 
 Exit codes:
   0  printed
@@ -61,16 +71,13 @@ pub(super) fn run(args: &PreviewArgs, environment: &Values, console: &Console) -
     // Holds the throw-away CA certificate that the rehearsed destinations trust.
     let folder = tempfile::tempdir()?;
     let values = if sources.own { sources.values } else { receivers::preview_settings(folder.path())? };
-    let mut instances = crate::app::open_destinations(&values)?;
+    let instances = crate::app::open_destinations(&values)?;
     let names: Vec<String> = instances.iter().map(|instance| instance.outlet.name.clone()).collect();
     if let Some(wanted) = args.destination.iter().find(|wanted| !names.contains(wanted)) {
         let problem = format!("there is no {wanted:?}; there are: {}", names.join(", "));
         return Err(SettingsError::of("--destination", problem).into());
     }
     let masks = Masks::of(&values, instances.iter().map(|instance| (instance.outlet.name.as_str(), instance.kind)));
-    if !args.destination.is_empty() {
-        instances.retain(|instance| args.destination.contains(&instance.outlet.name));
-    }
     let bodies = crate::local::source::read(&args.paths)?;
     let (texts, mut decoded) = (Texts::default(), Decoded::default());
     for body in &bodies {
@@ -80,7 +87,12 @@ pub(super) fn run(args: &PreviewArgs, environment: &Values, console: &Console) -
         console.warn(&format!("{} bytes would be dead-lettered: {}", piece.raw.len(), piece.reason));
     }
     let mut good = decoded.undecodable.is_empty();
-    for instance in &instances {
+    let shown = |instance: &Instance| args.destination.is_empty() || args.destination.contains(&instance.outlet.name);
+    if args.explain {
+        good &= explain::explain(&instances, &shown, &decoded, args.format, console);
+        return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    for instance in instances.iter().filter(|instance| shown(instance)) {
         good &= preview(instance, &decoded, &masks, console);
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -89,7 +101,8 @@ pub(super) fn run(args: &PreviewArgs, environment: &Values, console: &Console) -
 /// Prints one destination's parcels; whether every event that it takes can be expressed.
 fn preview(instance: &Instance, decoded: &Decoded<'_>, masks: &Masks, console: &Console) -> bool {
     let destination = &instance.outlet.destination;
-    let chosen: Vec<&Event<'_>> = decoded.events.iter().filter(|event| instance.takes(event)).collect();
+    let is_taken = |event: &&Event<'_>| instance.decide(&Subject::new(event)).takes();
+    let chosen: Vec<&Event<'_>> = decoded.events.iter().filter(is_taken).collect();
     let (rendered, mut unfit) = relay::render(instance, &chosen);
     let good = unfit.peek().is_none();
     for (index, reason) in unfit {

@@ -10,7 +10,7 @@ use crate::destinations::{self, CATALOG, Kind};
 use crate::local::console::Console;
 use crate::local::table::full_name;
 use crate::redaction::REDACTION_SETTINGS;
-use crate::route::ROUTE_SETTINGS;
+use crate::route;
 use crate::settings::SettingsError;
 use crate::settings::{Need, Setting};
 
@@ -92,7 +92,7 @@ fn kind(name: &str) -> Result<&'static Kind, SettingsError> {
 
 /// The settings of one kind of destination: its own, its transport's, and those that every destination has.
 fn settings_of(kind: &Kind) -> impl Iterator<Item = &'static Setting> {
-    kind.settings.iter().flat_map(|group| group.iter()).chain(ROUTE_SETTINGS).chain(REDACTION_SETTINGS)
+    kind.settings.iter().flat_map(|group| group.iter()).chain(route::settings(kind)).chain(REDACTION_SETTINGS)
 }
 
 /// The Markdown table of one kind's settings, as its README holds it between `<!-- settings -->` and `<!-- /settings -->`; ends with a

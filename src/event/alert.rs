@@ -33,7 +33,7 @@ pub enum AlertShape {
 /// A security alert: the fields that some destination maps. Everything else stays in [`super::Event::raw`].
 ///
 /// Texts are unescaped JSON strings, borrowed where they hold no escape. Empty strings and `null` are absent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Alert<'a> {
     /// The shape it came in.
     pub shape: AlertShape,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 const MAX_STEPS: usize = 6;
 
 /// An alert's entities, in order, with every `$ref` resolvable.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Entities {
     /// Entities in document order, references already followed.
     pub list: Vec<Entity>,

@@ -42,6 +42,16 @@ const INITIAL_ACCESS: Tactic = Tactic { name: "Initial Access", id: "TA0001" };
 const DEFENSE_EVASION: Tactic = Tactic { name: "Defense Evasion", id: "TA0005" };
 const COMMAND_AND_CONTROL: Tactic = Tactic { name: "Command and Control", id: "TA0011" };
 
+impl Tactic {
+    /// The tactic that a word means, as Defender for Cloud or ATT&CK writes it; without regard to case, spaces and underscores.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let folded: String =
+            name.chars().filter(|c| !matches!(c, ' ' | '_' | '\t')).map(|c| c.to_ascii_lowercase()).collect();
+        TABLE.iter().find(|(known, _)| *known == folded).map(|(_, tactic)| *tactic)
+    }
+}
+
 /// The tactics of an intent: one word, a comma list, or the text of a JSON list; in order, each once. Other words give none.
 pub(super) fn parse(intent: &str) -> Vec<Tactic> {
     let list: Vec<String> = match intent.trim_start().starts_with('[') {
@@ -50,12 +60,10 @@ pub(super) fn parse(intent: &str) -> Vec<Tactic> {
     };
     let mut tactics = Vec::new();
     for word in list.iter().flat_map(|item| item.split(',')) {
-        let folded: String =
-            word.chars().filter(|c| !matches!(c, ' ' | '_' | '\t')).map(|c| c.to_ascii_lowercase()).collect();
-        if let Some((_, tactic)) = TABLE.iter().find(|(name, _)| *name == folded)
-            && !tactics.contains(tactic)
+        if let Some(tactic) = Tactic::from_name(word)
+            && !tactics.contains(&tactic)
         {
-            tactics.push(*tactic);
+            tactics.push(tactic);
         }
     }
     tactics

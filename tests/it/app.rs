@@ -11,7 +11,7 @@ use defender_relay::deliver::{Cause, Courier, Outlet};
 use defender_relay::destinations::{Destination, RenderError};
 use defender_relay::event::Event;
 use defender_relay::functions;
-use defender_relay::host::Invocation;
+use defender_relay::host::{Bodies, Invocation};
 use defender_relay::outbox::Letter;
 use defender_relay::parcel::{Failure, Parcel, Reply, Verdict};
 use defender_relay::serve::router_of;
@@ -38,8 +38,8 @@ fn open_with(more: &[(&str, &str)]) -> App {
         ("WEBHOOK__SECRET", "whsec_ZmF1bHQtdGFibGUtc2lnbmluZy1rZXktMDEyMzQ1Njc4OQ=="),
         ("STATE__URL", "memory:"),
     ];
-    let settings = settings.iter().chain(more);
-    App::open(&Values::new(settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))).unwrap()
+    let settings = settings.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    App::open(&Values::new(settings)).unwrap()
 }
 
 /// The status that answers a body; silence where there is none.
@@ -287,4 +287,38 @@ async fn an_unknown_record_that_no_destination_can_use_is_a_dead_letter() {
     // What is recognised and of no use to anybody is a choice of the settings.
     assert_eq!((tally.events, tally.undecodable, tally.destinations[0].1.filtered), (2, 1, 2));
     assert_eq!(app.outbox.counts().await.unwrap().destinations["_undecodable"].dead, 1);
+}
+
+#[tokio::test]
+async fn what_settings_withhold_is_counted_and_what_a_filter_fails_on_is_sent() {
+    let settings = [
+        ("SPLUNK__FILTER", "record.n % 2 == 0"),
+        ("WEBHOOK__FILTER", "title.startsWith('Odd')"),
+        ("WEBHOOK__SAMPLES", "drop"),
+    ];
+    let mut app = open_with(&settings);
+    let [splunk, webhook] = ["splunk", "webhook"].map(|name| script(&mut app, name, |_| Some(200)));
+    let record = |title: &str, kind: &str, more: &str| {
+        format!(
+            r#"{{"SystemAlertId":"{title}","AlertType":"{kind}","AlertDisplayName":"{title}","Severity":"High"{more}}}"#
+        )
+    };
+    let records = [
+        record("Odd one", "VM_x", r#","n":1"#),
+        record("Even two", "VM_x", r#","n":2"#),
+        record("Odd three", "VM_x", ""),
+        record("Odd four", "SIMULATED_VM_x", r#","n":4"#),
+    ];
+    let body = format!("[{}]", records.join(","));
+    let tally = app.relay(&Bodies::single(body.as_bytes(), None), Timestamp::UNIX_EPOCH).await.unwrap();
+    let counts: Vec<_> = tally.destinations.iter().map(|(_, count)| (count.delivered, count.filtered)).collect();
+    assert_eq!(counts, [(3, 1), (2, 2)]);
+    assert_eq!(tally.undecodable, 0, "what is withheld is no letter");
+    assert_eq!(app.instances[0].counters.add_unfiltered(1), Some(2), "one was sent unfiltered so far");
+    let (splunk, webhook) = (splunk.lock().unwrap().join(""), webhook.lock().unwrap().join(""));
+    for (title, to_splunk, to_webhook) in
+        [("Odd one", false, true), ("Even two", true, false), ("Odd three", true, true), ("Odd four", true, false)]
+    {
+        assert_eq!((splunk.contains(title), webhook.contains(title)), (to_splunk, to_webhook), "{title}");
+    }
 }

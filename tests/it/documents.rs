@@ -10,7 +10,7 @@ use defender_relay::cli::settings::{HOST_SETTINGS, markdown, markdown_of_program
 use defender_relay::destinations::{CATALOG, Kind};
 use defender_relay::functions::ROUTES;
 use defender_relay::redaction::REDACTION_SETTINGS;
-use defender_relay::route::ROUTE_SETTINGS;
+use defender_relay::route;
 use defender_relay::settings::{Setting, Values};
 use serde_json::Value;
 
@@ -125,8 +125,7 @@ fn the_pages_name_no_setting_that_does_not_exist() {
     let general = general_settings();
     let keys: BTreeSet<&str> = CATALOG
         .iter()
-        .flat_map(|kind| kind.settings.iter().flat_map(|group| group.iter()))
-        .chain(ROUTE_SETTINGS)
+        .flat_map(|kind| kind.settings.iter().flat_map(|group| group.iter()).chain(route::settings(kind)))
         .chain(REDACTION_SETTINGS)
         .map(|setting| setting.key)
         .collect();
@@ -147,7 +146,7 @@ fn the_readmes_settings_table_is_the_declaration() {
     let table = markdown_of_program();
     let readme = read("README.md");
     assert_eq!(marked(&readme, "settings").unwrap(), table.trim(), "put this into README.md:\n{table}\n");
-    for setting in ROUTE_SETTINGS.iter().chain(REDACTION_SETTINGS) {
+    for setting in route::settings(&CATALOG[0]).iter().chain(REDACTION_SETTINGS) {
         assert!(readme.contains(&format!("`{}`", setting.key)), "README.md does not mention {}", setting.key);
     }
 }

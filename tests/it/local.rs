@@ -40,13 +40,13 @@ fn program(folder: &Path, args: &[&str], settings: &[(&str, &str)]) -> Command {
     command
 }
 
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-async fn run(folder: &Path, args: &[&str], settings: &[(&str, &str)]) -> Ended {
+pub(crate) async fn run(folder: &Path, args: &[&str], settings: &[(&str, &str)]) -> Ended {
     let output = tokio::time::timeout(GUARD, program(folder, args, settings).output()).await.expect("it ends").unwrap();
     Ended {
         code: output.status.code(),

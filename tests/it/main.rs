@@ -12,6 +12,7 @@ mod architecture;
 mod contract;
 mod decode;
 mod documents;
+mod explain;
 mod faults;
 mod handler;
 mod judges;

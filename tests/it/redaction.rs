@@ -14,6 +14,7 @@ use defender_relay::destinations::CATALOG;
 use defender_relay::event::decode::{Decoded, Texts, decode};
 use defender_relay::event::{Event, mend_surrogates};
 use defender_relay::parcel::{Parcel, Reply, Verdict};
+use defender_relay::route::Subject;
 
 use crate::contract::{carries, for_each_event, open, variants, variants_with};
 use crate::support::root;
@@ -132,7 +133,7 @@ fn with_event<T>(record: &str, look: impl FnOnce(&Event<'_>) -> T) -> T {
 /// The parcels that the destination is sent of the event, as long as the other side answers as in a rehearsal; none where it takes nothing.
 fn parcels(instance: &Instance, event: &Event<'_>) -> Vec<Parcel> {
     let mut record = Vec::new();
-    if !instance.takes(event) || instance.render(event, &mut record).is_err() {
+    if !instance.decide(&Subject::new(event)).takes() || instance.render(event, &mut record).is_err() {
         return Vec::new();
     }
     let destination = &instance.outlet.destination;

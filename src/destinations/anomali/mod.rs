@@ -31,6 +31,8 @@ pub(super) const KIND: Kind = Kind {
     title: "Anomali ThreatStream",
     arrives: "Observables of the attacker (addresses, domains, URLs, file hashes, senders), private and for approval; nothing of your own",
     settings: &[SETTINGS, HTTP_SETTINGS],
+    events: "alert",
+    snapshots: false,
     open: |section| Anomali::open(section).map(|anomali| Box::new(anomali) as Box<dyn Destination>),
     rehearsal: Rehearsal {
         settings: &[

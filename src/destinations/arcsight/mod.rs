@@ -16,6 +16,8 @@ pub(super) const KIND: Kind = Kind {
     title: "ArcSight (CEF)",
     arrives: "CEF events over TLS or TCP syslog",
     settings: &[SETTINGS, SYSLOG_SETTINGS],
+    events: "*",
+    snapshots: true,
     open: |section| Ok(Box::new(Arcsight::open(section)?)),
     rehearsal: Rehearsal { settings: &[("ADDRESS", "tcp://{tcp}")], replies: &[] },
     create: None,

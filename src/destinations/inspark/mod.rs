@@ -20,6 +20,8 @@ pub(super) const KIND: Kind = Kind {
         webhook::BODY_SETTINGS,
         HTTP_SETTINGS,
     ],
+    events: "alert",
+    snapshots: true,
     open: webhook::open,
     rehearsal: Rehearsal {
         settings: &[("URL", "{http}/inspark"), webhook::REHEARSAL_SECRET, webhook::ONE_AT_A_TIME],

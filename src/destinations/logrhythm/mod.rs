@@ -20,6 +20,8 @@ pub(super) const KIND: Kind = Kind {
     arrives: "The fields of LogRhythm's schema with the original record, through a webhook beat; or CEF over syslog",
     // What HTTP and syslog both need (time-out, certificates) is declared once.
     settings: &[SETTINGS, HTTP_SETTINGS],
+    events: "*",
+    snapshots: true,
     open,
     rehearsal: Rehearsal {
         // One request at a time, so that the first is the same in each run.

@@ -22,6 +22,8 @@ pub(super) const KIND: Kind = Kind {
     title: "Logz.io",
     arrives: "The original record as JSON fields, with @timestamp and the event id",
     settings: &[SETTINGS, HTTP_SETTINGS],
+    events: "*",
+    snapshots: true,
     open: |section| Logzio::open(section).map(|logzio| Box::new(logzio) as Box<dyn Destination>),
     rehearsal: Rehearsal {
         settings: &[("URL", "{http}/logzio"), ("TOKEN", "notASecretRehearsalOnlyAAAAAAAAA")],

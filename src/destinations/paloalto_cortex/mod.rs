@@ -26,6 +26,8 @@ pub(super) const KIND: Kind = Kind {
     title: "Palo Alto Networks Cortex XSIAM and XDR",
     arrives: "The original record, in a dataset of the HTTP log collector; or alerts by `insert_parsed_alerts`, for those who still use it",
     settings: &[SETTINGS, HTTP_SETTINGS],
+    events: "*",
+    snapshots: true,
     open: |section| Cortex::open(section).map(|cortex| Box::new(cortex) as Box<dyn Destination>),
     rehearsal: Rehearsal {
         settings: &[("URL", "{http}/cortex"), ("TOKEN", "rehearsal-collector-token")],

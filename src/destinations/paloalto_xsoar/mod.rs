@@ -28,6 +28,8 @@ pub(super) const KIND: Kind = Kind {
     title: "Palo Alto Networks Cortex XSOAR",
     arrives: "One incident for each alert, kept up to date and closed with it (XSOAR 6 and 8, XSIAM)",
     settings: &[SETTINGS, HTTP_SETTINGS],
+    events: "alert",
+    snapshots: false,
     open: |section| Xsoar::open(section).map(|xsoar| Box::new(xsoar) as Box<dyn Destination>),
     rehearsal: Rehearsal {
         // A standard key and one request at a time, so that each run is the same.

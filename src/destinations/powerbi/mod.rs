@@ -27,6 +27,8 @@ pub(super) const KIND: Kind = Kind {
     title: "Power BI and Fabric Eventhouse",
     arrives: "Rows of one table, a row per record: of a Power BI push semantic model, or of a Fabric Eventhouse (Azure Data Explorer)",
     settings: &[SETTINGS, HTTP_SETTINGS],
+    events: "*",
+    snapshots: true,
     open: |section| PowerBi::open(section).map(|power_bi| Box::new(power_bi) as Box<dyn Destination>),
     rehearsal: Rehearsal {
         settings: &[

@@ -18,6 +18,8 @@ pub(super) const KIND: Kind = Kind {
     title: "IBM QRadar",
     arrives: "LEEF 2.0 events over TLS or TCP syslog",
     settings: &[SETTINGS, SYSLOG_SETTINGS],
+    events: "*",
+    snapshots: true,
     open: |section| Ok(Box::new(Qradar::open(section)?)),
     rehearsal: Rehearsal { settings: &[("ADDRESS", "tcp://{tcp}")], replies: &[] },
     create: None,

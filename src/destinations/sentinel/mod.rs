@@ -31,6 +31,8 @@ pub(super) const KIND: Kind = Kind {
     title: "Microsoft Sentinel (Logs Ingestion API)",
     arrives: "A row of the custom table `DefenderForCloudAlerts_CL`, or of `ASimAlertEventLogs`",
     settings: &[SETTINGS, HTTP_SETTINGS],
+    events: "*",
+    snapshots: true,
     open: |section| Sentinel::open(section).map(|sentinel| Box::new(sentinel) as Box<dyn Destination>),
     rehearsal: Rehearsal {
         settings: &[("ENDPOINT", "{http}/sentinel"), ("RULE_ID", "dcr-00000000000000000000000000000000")],

@@ -29,6 +29,8 @@ pub(super) const KIND: Kind = Kind {
     title: "ServiceNow",
     arrives: "One ticket per alert that follows its status (incident, security incident, import set), or events; alerts only",
     settings: &[SETTINGS, HTTP_SETTINGS],
+    events: "alert",
+    snapshots: false,
     open,
     rehearsal: Rehearsal {
         // Mode table reads back what it wrote, and a stand-in without a memory cannot answer that.

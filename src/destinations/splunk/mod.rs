@@ -25,6 +25,8 @@ pub(super) const KIND: Kind = Kind {
     title: "Splunk HTTP Event Collector",
     arrives: "The original record in an HEC envelope, with CIM Alerts fields",
     settings: &[SETTINGS, HTTP_SETTINGS],
+    events: "*",
+    snapshots: true,
     open: |section| Splunk::open(section).map(|splunk| Box::new(splunk) as Box<dyn Destination>),
     rehearsal: Rehearsal {
         settings: &[("URL", "{http}/splunk"), ("TOKEN", "00000000-0000-0000-0000-000000000000")],

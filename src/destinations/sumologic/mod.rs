@@ -20,6 +20,8 @@ pub(super) const KIND: Kind = Kind {
     title: "Sumo Logic",
     arrives: "The original record, one a line, in the source category that Sumo Logic's own app reads",
     settings: &[SETTINGS, HTTP_SETTINGS],
+    events: "*",
+    snapshots: true,
     open: |section| SumoLogic::open(section).map(|sumo| Box::new(sumo) as Box<dyn Destination>),
     rehearsal: Rehearsal {
         settings: &[("URL", "{http}/sumologic/receiver/v1/http/bm90LWEtc2VjcmV0LXJlaGVhcnNhbC1vbmx5")],

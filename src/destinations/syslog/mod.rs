@@ -19,6 +19,8 @@ pub(super) const KIND: Kind = Kind {
     title: "Syslog (RFC 5424)",
     arrives: "RFC 5424 messages with the record as JSON, CEF or LEEF",
     settings: &[SETTINGS, SYSLOG_SETTINGS],
+    events: "*",
+    snapshots: true,
     open: |section| Ok(Box::new(Syslog::open(section)?)),
     rehearsal: Rehearsal { settings: &[("ADDRESS", "tls://{tls}"), ("CA_CERT", "{ca}")], replies: &[] },
     create: None,

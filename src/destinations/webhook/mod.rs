@@ -25,6 +25,8 @@ pub(super) const KIND: Kind = Kind {
     title: "Signed webhook",
     arrives: "The original record, a Graph alerts_v2 object, or a CloudEvent; signed as Standard Webhooks",
     settings: &[&[URL, SECRET], CREDENTIAL_SETTINGS, &[BODY], BODY_SETTINGS, HTTP_SETTINGS],
+    events: "*",
+    snapshots: true,
     open,
     rehearsal: Rehearsal {
         settings: &[("URL", "{http}/webhook"), REHEARSAL_SECRET, ONE_AT_A_TIME],
