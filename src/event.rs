@@ -4,21 +4,38 @@
 //! never re-serialised, by destinations that forward the record untouched.
 
 mod alert;
+mod assessed;
+mod attack_path;
+mod bag;
+mod compliance;
 mod cursor;
 pub mod decode;
+mod details;
+mod enrichment;
 mod entities;
 mod evidence;
 mod evidence_names;
 mod facts;
 mod fields;
+mod finding;
 mod graph_alert;
+mod html;
+mod identity;
+mod incident;
 mod json;
 mod key;
+mod log;
 mod names;
+mod outcome;
+mod posture;
+mod recommendation;
 mod record;
 mod remediation;
+mod secure_score;
 mod tactics;
+mod texts;
 mod time;
+mod vulnerability;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -28,11 +45,25 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use alert::{Alert, AlertShape, segment_after};
+pub use assessed::AssessedResource;
+pub use attack_path::{AttackPath, PathEnd};
+pub use compliance::{Compliance, ComplianceLevel, ComplianceState};
+pub use details::Details;
+pub use enrichment::{Action, Enrichment};
 pub use entities::{Entities, Entity};
 pub use facts::{Facts, parse_address};
+pub use finding::Finding;
+pub use identity::Identity;
+pub use incident::Incident;
 pub use json::{members, mend_surrogates, scalar};
+pub use log::{Log, LogResult, Metric};
+pub use outcome::Outcome;
+pub use posture::{Health, Posture};
+pub use recommendation::Recommendation;
+pub use secure_score::{Score, SecureScore, SecureScoreControl};
 pub use tactics::Tactic;
 pub use time::parse_time;
+pub use vulnerability::{Assessed, Cvss, Vulnerability};
 
 /// One record, decoded once for all destinations.
 ///
@@ -62,6 +93,9 @@ pub struct Event<'a> {
     pub severity: Severity,
     /// The typed alert, for [`RecordKind::Alert`] only.
     pub alert: Option<Box<Alert<'a>>>,
+    /// The typed views of every other kind, read when first asked for: see [`Event::posture`], [`Event::log`], [`Event::incident`],
+    /// [`Event::enrichment`].
+    pub details: Details<'a>,
 }
 
 impl Event<'_> {

@@ -8,6 +8,7 @@ pub mod json;
 pub mod leef;
 pub mod line;
 pub mod members;
+pub mod record;
 pub mod redact;
 pub mod severity;
 pub mod shrink;

@@ -7,10 +7,10 @@ use std::sync::OnceLock;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::decode::Texts;
 use super::fields::Fields;
 use super::key::Key;
 use super::tactics::{self, Tactic};
+use super::texts::Texts;
 use super::{Entities, Facts, Status, facts, json, remediation};
 
 /// The shape an alert arrived in.

@@ -14,22 +14,13 @@ use super::fields::Fields;
 use super::key::Key;
 use super::{Event, json, record};
 
+pub use super::texts::Texts;
+
 /// How many lists, envelopes and strings may be wrapped around a record.
 const MAX_WRAPS: usize = 16;
 
 /// Into how many pieces a body may fall; what follows is one more.
 const MAX_PIECES: usize = 300_000;
-
-/// Owns texts that had to be unescaped (JSON inside a JSON string), so that events can borrow from them.
-#[derive(Default)]
-pub struct Texts(typed_arena::Arena<String>);
-
-impl Texts {
-    /// Keeps a text for as long as the events live.
-    pub(super) fn keep(&self, text: String) -> &str {
-        self.0.alloc(text)
-    }
-}
 
 /// What was found in event bodies.
 #[derive(Debug, Default)]

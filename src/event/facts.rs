@@ -184,7 +184,7 @@ pub fn parse_address(text: &str) -> Option<IpAddr> {
 }
 
 /// The text of the address in a text.
-fn address(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+pub(super) fn address(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     parse_address(&text).map(|_| match text {
         Cow::Borrowed(text) => Cow::Borrowed(without_port(text)),
         Cow::Owned(text) => Cow::Owned(without_port(&text).to_owned()),

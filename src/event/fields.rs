@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::decode::Texts;
 use super::key::Key;
+use super::texts::Texts;
 use super::{json, parse_time};
 
 /// How many members of an alert have a key.

@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 
 use serde_json::value::RawValue;
 
-use super::decode::Texts;
 use super::fields::Fields;
 use super::key::Key;
+use super::texts::Texts;
 use super::{Alert, AlertShape, Status, alert, json};
 
 /// Reads an alert of one of Graph's two shapes; `record` is its text.

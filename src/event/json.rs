@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::cursor::past_string;
-use super::decode::Texts;
+use super::texts::Texts;
 
 /// How deep a record may nest: as deep as `serde_json` and most receivers follow.
 pub(super) const MAX_DEPTH: usize = 128;

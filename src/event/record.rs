@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::decode::Texts;
+use super::details::Details;
 use super::fields::Fields;
 use super::key::Key;
+use super::texts::Texts;
 use super::{Alert, AlertShape, Event, EventId, RecordKind, Severity, alert, graph_alert};
 
 /// The event that a record is. `view` is the record's text as far as types read it (see `decode`), `raw` its bytes.
@@ -28,7 +29,21 @@ pub(super) fn event<'a>(
         None => About::record(kind, fields, texts),
     };
     let About { key, title, resource, time, severity, alert } = about;
-    Event { id: EventId::of(raw.as_bytes()), kind, raw, key, title, resource, time, seen, taken: seen, severity, alert }
+    let details = Details::of(view, texts);
+    Event {
+        id: EventId::of(raw.as_bytes()),
+        kind,
+        raw,
+        key,
+        title,
+        resource,
+        time,
+        seen,
+        taken: seen,
+        severity,
+        alert,
+        details,
+    }
 }
 
 /// The kind of a record, in the order of tests that the reference prescribes; alerts with their shape.
@@ -187,7 +202,11 @@ fn log_kind(fields: &Fields<'_>) -> Option<RecordKind> {
     if fields.has(Key::MetricName) && has_time {
         return Some(RecordKind::ResourceLog);
     }
-    let category = fields.text(Key::Category)?;
+    let Some(category) = fields.text(Key::Category) else {
+        // Some services leave the category out; what they say they did, to what and when, is enough of a log.
+        let is_log = has_time && fields.has(Key::ResourceId) && fields.has(Key::OperationName);
+        return is_log.then_some(RecordKind::ResourceLog);
+    };
     let is_one_of = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(category.trim()));
     let is_log = if fields.has(Key::OperationName) {
         has_time || fields.has(Key::CorrelationId)
@@ -203,11 +222,16 @@ fn log_kind(fields: &Fields<'_>) -> Option<RecordKind> {
         Some(RecordKind::XdrLog)
     } else if is_object || operation.starts_with("microsoft.security/locations/alerts/") || is_one_of(&ACTIVITY) {
         Some(RecordKind::ActivityLog)
-    } else if is_one_of(&ENTRA) {
+    } else if is_one_of(&ENTRA) || is_of_entra(fields) {
         Some(RecordKind::EntraLog)
     } else {
         Some(RecordKind::ResourceLog)
     }
+}
+
+/// Whether the resource is a tenant's directory, whose categories grow in number.
+fn is_of_entra(fields: &Fields<'_>) -> bool {
+    fields.text(Key::ResourceId).is_some_and(|id| id.to_ascii_lowercase().contains("/providers/microsoft.aadiam"))
 }
 
 /// What every kind of event says about itself.
@@ -299,7 +323,7 @@ impl<'a> About<'a> {
         let localized = operation.and_then(|raw| Fields::of(raw.get()).text(Key::LocalizedValue));
         let title = localized.or_else(|| bag.text(Key::Title));
         let severity = bag
-            .first(&[Key::Severity, Key::AlertSeverity])
+            .first(&[Key::Severity, Key::AlertSeverity, Key::RiskLevel])
             .map_or(Severity::Unknown, |text| Severity::from_text(&text));
         let times = [Key::EventTimestamp, Key::Time, Key::CreatedDateTime, Key::Timestamp];
         Self {
@@ -354,7 +378,7 @@ fn level(fields: &Fields<'_>) -> Severity {
 }
 
 /// The resource that a `Microsoft.Security` record is attached to: its id up to that provider.
-fn scope<'a>(id: &Cow<'a, str>) -> Option<Cow<'a, str>> {
+pub(super) fn scope<'a>(id: &Cow<'a, str>) -> Option<Cow<'a, str>> {
     let end = id.to_ascii_lowercase().rfind("/providers/microsoft.security")?;
     let scope = match id {
         Cow::Borrowed(id) => Cow::Borrowed(&id[..end]),

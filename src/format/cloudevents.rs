@@ -85,6 +85,7 @@ mod tests {
             taken: "2026-02-06T00:00:00Z".parse().unwrap(),
             severity: Severity::Unknown,
             alert: None,
+            details: Default::default(),
         };
         let mut out = Vec::new();
         Envelope { type_prefix: "org.example".to_owned(), source: None }.write(&event, &mut out);

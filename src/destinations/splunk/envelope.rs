@@ -173,6 +173,7 @@ mod tests {
             taken: seen(),
             severity: Severity::Unknown,
             alert: None,
+            details: Default::default(),
         }
     }
 
