@@ -25,6 +25,7 @@ fn event(kind: RecordKind, severity: Severity) -> Event<'static> {
         taken: Timestamp::UNIX_EPOCH,
         severity,
         alert: None,
+        details: Default::default(),
     }
 }
 

@@ -50,6 +50,7 @@ mod tests {
             taken: parse_time("2026-02-06T00:00:00Z").unwrap(),
             severity: Severity::Unknown,
             alert: None,
+            details: Default::default(),
         })
     }
 
