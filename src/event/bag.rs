@@ -80,7 +80,12 @@ impl<'a> Bag<'a> {
 
     /// The members of an object that is a member of this one.
     pub(super) fn inner(&self, name: &str) -> Self {
-        Self::of(self.container(name).map_or("{}", RawValue::get), self.texts)
+        self.opened(self.container(name))
+    }
+
+    /// The members of a container that was taken from this one.
+    pub(super) fn opened(&self, container: Option<&'a RawValue>) -> Self {
+        Self::of(container.map_or("{}", RawValue::get), self.texts)
     }
 
     /// A record's `properties`; where it has none, the record itself.
