@@ -2,7 +2,8 @@
 //! the record in one JSON object.
 
 use super::json::Object;
-use crate::event::{Event, Severity};
+use super::record;
+use crate::event::{Event, RecordKind, Severity};
 
 /// The media type of a structured event.
 pub const CONTENT_TYPE: &str = "application/cloudevents+json; charset=utf-8";
@@ -23,8 +24,8 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// Appends the event: `id` is the event id, `type` `{prefix}.{kind}.v1`, `subject` the record's natural key, `data` the record's own
-    /// bytes; `severity` is an extension attribute, so that brokers can filter without opening `data`.
+    /// Appends the event: `id` is the event id, `type` `{prefix}.{kind}.v1`, `subject` the alert or the resource, `data` the record's own
+    /// bytes; `severity` and `outcome` are extension attributes, so that brokers can filter without opening `data`.
     pub fn write(&self, event: &Event<'_>, out: &mut Vec<u8>) {
         let mut object = Object::open(out);
         object.text("specversion", "1.0");
@@ -35,29 +36,34 @@ impl Envelope {
             (None, None) => object.text("source", NO_SUBSCRIPTION),
         }
         object.text("type", &format!("{}.{}.v1", self.type_prefix, event.kind.name()));
-        let subject = event.key.as_deref().map(printable).filter(|subject| !subject.is_empty());
-        object.optional("subject", subject.as_deref());
+        let subject = printable(subject(event));
+        object.optional("subject", Some(&*subject).filter(|subject| !subject.is_empty()));
         if event.when().as_second() >= FIRST_SECOND {
             object.text("time", &event.when().to_string());
         }
         if event.severity != Severity::Unknown {
             object.text("severity", event.severity.name());
         }
+        object.optional("outcome", Some(record::outcome(event)).filter(|outcome| !outcome.is_empty()));
         object.text("datacontenttype", "application/json");
         object.json("data", event.raw);
         object.close();
     }
 }
 
+/// What the event is about: of an alert or an incident itself, of any other record its resource, else its own id.
+fn subject<'e>(event: &'e Event<'_>) -> &'e str {
+    let own = event.key.as_deref().unwrap_or_default();
+    match event.kind {
+        RecordKind::Alert | RecordKind::IotAlert | RecordKind::Incident => own,
+        _ => Some(record::resource(event)).filter(|resource| !resource.is_empty()).unwrap_or(own),
+    }
+}
+
 /// The subscription that the event is about; only characters that may stand in a URI, so in practice a GUID.
 fn subscription<'e>(event: &'e Event<'_>) -> Option<&'e str> {
-    let legal = |id: &&str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let of_alert = event.alert.as_deref().and_then(|alert| alert.subscription_id()).filter(legal);
-    of_alert.or_else(|| {
-        let mut segments = event.resource.as_deref()?.split('/');
-        segments.find(|segment| segment.eq_ignore_ascii_case("subscriptions"))?;
-        segments.next().filter(legal)
-    })
+    let legal = |id: &&str| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    record::subscription(event).filter(legal)
 }
 
 /// Without the control characters that no CloudEvents attribute may hold (section "Type System", String).
@@ -107,6 +113,14 @@ mod tests {
         assert_eq!(event["subject"], "ab");
         assert_eq!(event.get("time"), None);
         assert_eq!(write(None, Some("\n"), "2026-02-05T00:00:00Z").get("subject"), None);
+    }
+
+    #[test]
+    fn the_subject_is_the_resource_and_without_one_the_records_id() {
+        let subject = |resource, key| write(resource, key, "2026-02-05T00:00:00Z")["subject"].clone();
+        assert_eq!(subject(Some("/subscriptions/a/r"), Some("k")), "/subscriptions/a/r");
+        assert_eq!(subject(None, Some("k")), "k");
+        assert_eq!(subject(None, None), Value::Null);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::destinations::RenderError;
 use super::fields;
+use crate::destinations::RenderError;
 use crate::event::{Event, RecordKind};
 use crate::format::json::write_text;
 use crate::format::record::{is_log, time};
@@ -192,7 +192,8 @@ mod tests {
             let envelope: Value = serde_json::from_str(&write_event(&[], &event)).unwrap();
             let (members, fields) = (envelope["event"].as_object().unwrap(), envelope["fields"].as_object().unwrap());
             assert!(fields.values().all(|field| field.is_string() || field.is_array()), "{name}");
-            let twice: Vec<&String> = fields.keys().filter(|name| members.contains_key(*name) && *name != "type").collect();
+            let twice: Vec<&String> =
+                fields.keys().filter(|name| members.contains_key(*name) && *name != "type").collect();
             assert!(twice.is_empty(), "{name}: {twice:?}");
         }
     }
