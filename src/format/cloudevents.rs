@@ -1,15 +1,17 @@
 //! [CloudEvents 1.0](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md) in structured mode: attributes and
 //! the record in one JSON object.
 
+use std::borrow::Cow;
+
 use super::json::Object;
 use super::record;
-use crate::event::{Event, RecordKind, Severity};
+use crate::event::{Event, RecordKind, Severity, segment_after};
 
 /// The media type of a structured event.
 pub const CONTENT_TYPE: &str = "application/cloudevents+json; charset=utf-8";
 
 /// Where an event comes from when neither the settings nor the record say.
-const NO_SUBSCRIPTION: &str = "/providers/Microsoft.Security";
+const NOWHERE: &str = "/providers/Microsoft.Security";
 
 /// The first instant that RFC 3339 can write, 0001-01-01T00:00:00Z, in seconds since 1970.
 const FIRST_SECOND: i64 = -62_135_596_800;
@@ -19,7 +21,7 @@ const FIRST_SECOND: i64 = -62_135_596_800;
 pub struct Envelope {
     /// Reverse domain name before the record kind in `type`: `{prefix}.alert.v1`.
     pub type_prefix: String,
-    /// `source` of every event; by default the subscription that the record is about.
+    /// `source` of every event; by default the subscription that the record is about, or the tenant of a log.
     pub source: Option<String>,
 }
 
@@ -30,10 +32,9 @@ impl Envelope {
         let mut object = Object::open(out);
         object.text("specversion", "1.0");
         object.text("id", &event.id.to_string());
-        match (&self.source, subscription(event)) {
-            (Some(source), _) => object.text("source", source),
-            (None, Some(subscription)) => object.text("source", &format!("/subscriptions/{subscription}")),
-            (None, None) => object.text("source", NO_SUBSCRIPTION),
+        match &self.source {
+            Some(source) => object.text("source", source),
+            None => object.text("source", &source(event)),
         }
         object.text("type", &format!("{}.{}.v1", self.type_prefix, event.kind.name()));
         let subject = printable(subject(event));
@@ -60,10 +61,17 @@ fn subject<'e>(event: &'e Event<'_>) -> &'e str {
     }
 }
 
-/// The subscription that the event is about; only characters that may stand in a URI, so in practice a GUID.
-fn subscription<'e>(event: &'e Event<'_>) -> Option<&'e str> {
-    let legal = |id: &&str| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    record::subscription(event).filter(legal)
+/// The subscription that the event is about, else the tenant of a log; ids of characters that may stand in a URI, so in practice GUIDs.
+fn source(event: &Event<'_>) -> Cow<'static, str> {
+    let legal = |id: &&str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let tenant = || {
+        let of_log = || event.log().and_then(|log| log.tenant_id.as_deref());
+        segment_after(record::resource(event), "tenants").or_else(of_log).filter(legal)
+    };
+    match record::subscription(event).filter(legal) {
+        Some(subscription) => format!("/subscriptions/{subscription}").into(),
+        None => tenant().map_or(NOWHERE.into(), |tenant| format!("/tenants/{tenant}").into()),
+    }
 }
 
 /// Without the control characters that no CloudEvents attribute may hold (section "Type System", String).
@@ -102,7 +110,8 @@ mod tests {
     fn the_source_is_the_subscription_where_it_is_fit_for_a_uri() {
         let source = |resource| write(resource, None, "2026-02-05T00:00:00Z")["source"].as_str().unwrap().to_owned();
         assert_eq!(source(Some("/SUBSCRIPTIONS/7d3c-1/RESOURCEGROUPS/x")), "/subscriptions/7d3c-1");
-        for other in [None, Some("/tenants/t/providers/x"), Some("/subscriptions/"), Some("/subscriptions/a b/x")] {
+        assert_eq!(source(Some("/tenants/t-1/providers/x")), "/tenants/t-1");
+        for other in [None, Some("/tenants/a b"), Some("/subscriptions/"), Some("/subscriptions/a b/x")] {
             assert_eq!(source(other), "/providers/Microsoft.Security", "{other:?}");
         }
     }

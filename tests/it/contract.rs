@@ -48,6 +48,7 @@ pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
     let options: &[&[(&str, &str)]] = match kind.name {
         "anomali" => &[&[], &[("MODE", "intelligence"), ("TLP", "amber"), ("TRUSTED_CIRCLES", "146")]],
         "sentinel" => &[&[("SCHEMA", "alerts")], &[("SCHEMA", "asim")]],
+        "splunk" => &[&[], &[("LOG_SOURCETYPES", "own")]],
         "webhook" => {
             &[&[("BODY", "raw")], &[("BODY", "graph")], &[("BODY", "cloudevents"), ("REDACT_QUERIES", "true")]]
         }
