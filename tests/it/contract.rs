@@ -53,6 +53,7 @@ pub(crate) fn variants_with(kind: &Kind, besides: &[(&str, &str)]) -> Vec<Instan
     let options: &[&[(&str, &str)]] = match kind.name {
         "anomali" => &[&[], &[("MODE", "intelligence"), ("TLP", "amber"), ("TRUSTED_CIRCLES", "146")]],
         "sentinel" => &[&[("SCHEMA", "alerts")], &[("SCHEMA", "asim")]],
+        "splunk" => &[&[], &[("LOG_SOURCETYPES", "own")]],
         "webhook" => {
             &[&[("BODY", "raw")], &[("BODY", "graph")], &[("BODY", "cloudevents"), ("REDACT_QUERIES", "true")]]
         }

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use crate::destinations::RenderError;
 use crate::event::{Event, parse_time};
-use crate::format::alert::{is_plausible, time};
+use crate::format::alert::is_plausible;
 use crate::format::json::write_text;
 use crate::format::members::{self, Member, members};
+use crate::format::record::{is_log, time};
 use crate::format::{shrink, syslog};
 
 /// Most bytes of a line, its line feed included (Logz.io, "Limitations": 500,000).
@@ -20,11 +21,13 @@ const TIMESTAMP: &str = "@timestamp";
 
 /// Members that become text, without regard to case: each alert brings field names of its own there.
 const MANY_FIELDS: [&str; 2] = ["entities", "extendedProperties"];
+/// The member of logs that is a number in some and a word in others.
+const LEVEL: &str = "level";
 
 /// How lines are written.
 #[derive(Debug)]
 pub(super) struct Line {
-    /// Whether [`MANY_FIELDS`] become text.
+    /// Whether [`MANY_FIELDS`] become text; of logs everything that is now an object and then a text, and [`LEVEL`].
     pub(super) stringify: bool,
 }
 
@@ -47,9 +50,22 @@ impl Line {
         let names = shrink::names(dropped);
         let added = [(TIMESTAMP, &*timestamp), ("eventId", &*id), ("droppedFields", &*names)];
         let added = if dropped.is_empty() { &added[..2] } else { &added };
-        members::push(out, &members, &[TYPE], added, |out, member| self.push_value(out, member));
+        let is_log = is_log(event.kind);
+        members::push(out, &members, &[TYPE], added, |out, member| match is_log {
+            true => self.push_of_log(out, member),
+            false => self.push_value(out, member),
+        });
         out.push(b'\n');
         Ok(())
+    }
+
+    /// Each category of logs has names of its own in `properties`, and `identity` and others are objects in one and texts in the next.
+    fn push_of_log(&self, out: &mut Vec<u8>, Member { name, value, .. }: &Member<'_>) {
+        let is_text = value.starts_with('"') || *value == "null";
+        if self.stringify && (value.starts_with(['{', '[']) || (name.eq_ignore_ascii_case(LEVEL) && !is_text)) {
+            return write_text(out, &minified(value));
+        }
+        out.extend_from_slice(minified(value).as_bytes());
     }
 
     fn push_value(&self, out: &mut Vec<u8>, member: &Member<'_>) {

@@ -47,7 +47,7 @@ const SETTINGS: &[Setting] = &[
     Setting::default(
         "STRINGIFY",
         "false",
-        "Whether Entities and ExtendedProperties are sent as JSON text instead of objects: for accounts that run into the limit of fields.",
+        "Whether Entities and ExtendedProperties, and of logs all objects, are sent as JSON text: for accounts that run into the limit of fields.",
     ),
 ];
 

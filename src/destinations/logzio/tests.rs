@@ -3,7 +3,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::event::decode::{Decoded, Texts, decode};
 use crate::event::{EventId, parse_time};
-use crate::format::samples::{examples, recommendation};
+use crate::format::record::is_log;
+use crate::format::samples::{every_kind_as, examples, of_every_kind, recommendation};
 use crate::settings::Values;
 
 const TOKEN: &str = "hunter2hunter2hunter2hunter2AAAA";
@@ -54,6 +55,47 @@ fn lines_are_these() {
     insta::assert_snapshot!("logzio_alert", render_event(&[], &examples()[0].event));
     insta::assert_snapshot!("logzio_stringified", render_event(&[("STRINGIFY", "true")], &examples()[0].event));
     insta::assert_snapshot!("logzio_recommendation", render_event(&[], &recommendation()));
+}
+
+#[test]
+fn lines_of_every_kind_are_these() {
+    insta::assert_snapshot!("logzio_every_kind", every_kind_as(|event| render_event(&[], event)));
+    insta::assert_snapshot!(
+        "logzio_every_kind_stringified",
+        every_kind_as(|event| render_event(&[("STRINGIFY", "true")], event))
+    );
+}
+
+#[test]
+fn every_value_of_every_kind_is_the_records_own() {
+    for (name, event) in of_every_kind() {
+        let line = render_event(&[], &event);
+        let (line, record) = (value(&line), serde_json::from_str::<Value>(event.raw).unwrap());
+        for (member, own) in record.as_object().unwrap() {
+            let renamed = if member == "type" { "type_" } else { member };
+            assert_eq!(&line[renamed], own, "{name}: {member}");
+        }
+    }
+}
+
+#[test]
+fn stringified_logs_have_members_of_one_kind_only() {
+    for (name, event) in of_every_kind().iter().filter(|(_, event)| is_log(event.kind)) {
+        let line = value(&render_event(&[("STRINGIFY", "true")], event));
+        let record: Value = serde_json::from_str(event.raw).unwrap();
+        for (member, sent) in line.as_object().unwrap() {
+            assert!(!sent.is_object() && !sent.is_array(), "{name}: {member}");
+            if record[member].is_object() {
+                assert_eq!(serde_json::from_str::<Value>(sent.as_str().unwrap()).unwrap(), record[member], "{name}");
+            }
+        }
+    }
+    for (level, sent) in [("4", "\"4\""), ("\"Error\"", "\"Error\""), ("null", "null")] {
+        let log =
+            format!(r#"{{"time":"2026-01-01T00:00:00Z","category":"AuditEvent","operationName":"x","Level":{level}}}"#);
+        assert!(render(&[("STRINGIFY", "true")], &log).contains(&format!("\"Level\":{sent},")), "{level}");
+        assert!(render(&[], &log).contains(&format!("\"Level\":{level},")), "{level}");
+    }
 }
 
 #[test]

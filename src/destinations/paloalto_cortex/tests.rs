@@ -6,6 +6,8 @@ use super::*;
 use crate::batch::Span;
 use crate::event::decode::{Decoded, Texts, decode};
 use crate::event::parse_time;
+use crate::format::record;
+use crate::format::samples::{every_kind_as, of_every_kind};
 use crate::parcel::{Auth, Gzip};
 use crate::settings::Values;
 
@@ -83,6 +85,23 @@ fn the_record_is_copied_to_the_byte_on_one_line() {
         assert!(line.ends_with(&format!(",{}\n", record.trim()[1..].replace('\n', " "))), "{line}");
     }
     assert_eq!(json(&render(COLLECTOR, "{ }").unwrap()).as_object().unwrap().len(), 2);
+}
+
+#[test]
+fn every_kind_is_copied_to_the_byte_under_its_own_time() {
+    let cortex = open(COLLECTOR).unwrap();
+    let render = |event: &Event<'_>| {
+        let mut out = Vec::new();
+        cortex.render(event, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    for (name, event) in of_every_kind() {
+        let line = render(&event);
+        assert!(line.ends_with(&format!(",{}\n", event.raw[1..].replace(['\n', '\r', '\t'], " "))), "{name}: {line}");
+        let time = json(&line)["_time"].as_str().and_then(parse_time).unwrap();
+        assert_eq!(time.as_millisecond(), record::time(&event).as_millisecond(), "{name}");
+    }
+    insta::assert_snapshot!("collector_every_kind", every_kind_as(render));
 }
 
 #[test]

@@ -2,14 +2,12 @@
 
 use jiff::Timestamp;
 
+use super::fields;
 use crate::destinations::RenderError;
-use crate::event::{Event, RecordKind, Severity};
-use crate::format::alert::time;
-use crate::format::json::{Object, write_text};
+use crate::event::{Event, RecordKind};
+use crate::format::json::write_text;
+use crate::format::record::{is_log, time};
 use crate::settings::Section;
-
-/// Most bytes of one indexed field: they are stored for every event, beside the event that holds the whole text.
-const FIELD_BYTES: usize = 1024;
 
 /// Writes envelopes. What is the same in all of a kind's envelopes is written once, when the destination opens.
 #[derive(Debug)]
@@ -21,15 +19,20 @@ pub(super) struct Envelope {
 
 impl Envelope {
     pub(super) fn from_section(section: &Section<'_>) -> Self {
-        let (host, source) = (section.string("HOST"), section.string("SOURCE"));
+        let (host, source, log_source) =
+            (section.string("HOST"), section.string("SOURCE"), section.string("LOG_SOURCE"));
         let (alerts, index) = (section.string("SOURCETYPE"), section.text("INDEX"));
+        let as_add_ons = section.choice("LOG_SOURCETYPES", &[("add-on", true), ("own", false)]);
         let middle = |kind: RecordKind| {
-            let sourcetype = match kind {
-                RecordKind::Alert => alerts.clone(),
-                other => format!("azure:defender:{}", other.name()),
+            let of_add_on = of_add_on(kind).filter(|_| as_add_ons);
+            let sourcetype = match (kind, of_add_on) {
+                (RecordKind::Alert, _) => alerts.clone(),
+                (_, Some(sourcetype)) => sourcetype.to_owned(),
+                (other, None) => format!("azure:defender:{}", other.name()),
             };
             let index = index.as_ref().map(|index| ("index", index));
-            let members = [("host", &host), ("source", &source), ("sourcetype", &sourcetype)];
+            let source = if is_log(kind) { &log_source } else { &source };
+            let members = [("host", &host), ("source", source), ("sourcetype", &sourcetype)];
             let mut middle = Vec::new();
             for (name, value) in members.into_iter().chain(index) {
                 middle.push(b',');
@@ -62,7 +65,7 @@ impl Envelope {
             out.extend_from_slice(event.raw.as_bytes());
         }
         out.extend_from_slice(b",\"fields\":");
-        write_fields(event, out);
+        fields::write(event, out);
         out.extend_from_slice(b"}\n");
         let bytes = out.len() - start;
         if bytes > self.max_bytes {
@@ -72,6 +75,21 @@ impl Envelope {
             )));
         }
         Ok(())
+    }
+}
+
+/// The sourcetype that Splunk's own add-ons give a log from an event hub, and that their field extractions, the data models and Splunk's
+/// detections know it by; its event is the record, as here.
+///
+/// From the [add-on for Microsoft Cloud Services](https://splunk.github.io/splunk-add-on-for-microsoft-cloud-services/) (3110), and for
+/// Defender XDR from the add-on for Microsoft Security (6207).
+const fn of_add_on(kind: RecordKind) -> Option<&'static str> {
+    match kind {
+        RecordKind::ActivityLog => Some("azure:monitor:activity"),
+        RecordKind::EntraLog => Some("azure:monitor:aad"),
+        RecordKind::ResourceLog => Some("azure:monitor:resource"),
+        RecordKind::XdrLog => Some("ms:defender:eventhub"),
+        _ => None,
     }
 }
 
@@ -92,45 +110,6 @@ fn is_empty_object(raw: &str) -> bool {
     inside.is_some_and(|inside| inside.bytes().all(|byte| byte.is_ascii_whitespace()))
 }
 
-/// Appends the indexed fields: the event id, and for alerts those of Splunk's CIM data model "Alerts". Absent values have no field.
-fn write_fields(event: &Event<'_>, out: &mut Vec<u8>) {
-    let mut fields = Object::open(out);
-    let id = event.id.hex();
-    fields.text("event_id", std::str::from_utf8(&id).unwrap_or_default());
-    let Some(alert) = event.alert.as_deref() else {
-        if event.severity != Severity::Unknown {
-            fields.text("severity", event.severity.name());
-        }
-        return fields.close();
-    };
-    let facts = alert.facts();
-    let target = alert.compromised_entity.as_deref().or(alert.resource_name()).or(facts.host.as_deref());
-    fields.optional("alert_id", alert.system_alert_id.as_deref().or(event.key.as_deref()).map(short));
-    fields.text("severity", event.severity.name());
-    fields.optional("signature_id", alert.alert_type.as_deref().map(short));
-    fields.optional("signature", alert.display_name.as_deref().map(short));
-    fields.optional("dest", target.map(short));
-    fields.optional("src", facts.source_ip.as_deref().map(short));
-    fields.optional("user", facts.user.as_deref().map(short));
-    fields.text("type", "alert");
-    fields.optional("app", alert.product_name.as_deref().map(short));
-    match alert.techniques().as_slice() {
-        [] => {}
-        [one] => fields.text("mitre_technique_id", short(one)),
-        several => {
-            let several: Vec<&str> = several.iter().map(|technique| short(technique)).collect();
-            fields.texts("mitre_technique_id", &several);
-        }
-    }
-    fields.optional("vendor_account", alert.subscription_id().map(short));
-    fields.close();
-}
-
-/// The beginning of a text, cut between characters.
-fn short(text: &str) -> &str {
-    &text[..text.floor_char_boundary(FIELD_BYTES)]
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
@@ -138,7 +117,8 @@ mod tests {
     use super::super::KIND;
     use super::*;
     use crate::event::decode::{Decoded, Texts, decode};
-    use crate::event::{EventId, parse_time};
+    use crate::event::{EventId, Severity, parse_time};
+    use crate::format::samples::{every_kind_as, of_every_kind};
     use crate::settings::Values;
 
     const BRUTE_FORCE: &str = include_str!("../../../tests/fixtures/events/alert_ssh_brute_force.json");
@@ -186,6 +166,38 @@ mod tests {
         insta::assert_snapshot!("splunk_recommendation", write(&settings, RECOMMENDATION).unwrap());
     }
 
+    fn write_event(settings: &[(&str, &str)], event: &Event<'_>) -> String {
+        let values = Values::new(settings.iter().map(|(key, value)| (format!("S__{key}"), (*value).to_owned())));
+        let envelope = Envelope::from_section(&Section::new("s", KIND.settings.to_vec(), &values));
+        let mut out = Vec::new();
+        envelope.write(event, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn envelopes_of_every_kind_are_these_around_the_record() {
+        let around = |event: &Event<'_>| {
+            let envelope = write_event(&[], event);
+            let (before, rest) = envelope.split_once("\"event\":").unwrap();
+            let after = rest.strip_prefix(event.raw).expect("the record to the byte");
+            format!("{before}\"event\":…{after}")
+        };
+        insta::assert_snapshot!("splunk_every_kind", every_kind_as(around));
+    }
+
+    #[test]
+    fn no_indexed_field_has_the_name_of_a_member_of_its_record() {
+        // Splunk would show both values in one field. Of alerts props.conf says which `type` counts.
+        for (name, event) in of_every_kind() {
+            let envelope: Value = serde_json::from_str(&write_event(&[], &event)).unwrap();
+            let (members, fields) = (envelope["event"].as_object().unwrap(), envelope["fields"].as_object().unwrap());
+            assert!(fields.values().all(|field| field.is_string() || field.is_array()), "{name}");
+            let twice: Vec<&String> =
+                fields.keys().filter(|name| members.contains_key(*name) && *name != "type").collect();
+            assert!(twice.is_empty(), "{name}: {twice:?}");
+        }
+    }
+
     #[test]
     fn the_readme_shows_a_real_record() {
         let record = write(&[], BRUTE_FORCE).unwrap();
@@ -225,14 +237,27 @@ mod tests {
 
     #[test]
     fn every_kind_has_its_sourcetype_and_a_set_one_is_for_alerts() {
-        let values = Values::new([("S__SOURCETYPE".to_owned(), "mine".to_owned())]);
-        let envelope = Envelope::from_section(&Section::new("s", KIND.settings.to_vec(), &values));
-        for kind in RecordKind::ALL {
-            let mut out = Vec::new();
-            envelope.write(&Event { kind, ..event_at(None) }, &mut out).unwrap();
-            let value: Value = serde_json::from_slice(&out).unwrap();
-            let own = format!("azure:defender:{}", kind.name());
-            assert_eq!(value["sourcetype"], if kind == RecordKind::Alert { "mine" } else { &own });
+        for (settings, as_add_ons) in [(&[][..], true), (&[("LOG_SOURCETYPES", "own")], false)] {
+            let settings = [settings, &[("SOURCETYPE", "mine")]].concat();
+            let mut all = std::collections::BTreeSet::new();
+            for kind in RecordKind::ALL {
+                let envelope = write_event(&settings, &Event { kind, ..event_at(None) });
+                let value: Value = serde_json::from_str(&envelope).unwrap();
+                let own = format!("azure:defender:{}", kind.name());
+                let expected = match kind {
+                    RecordKind::Alert => "mine",
+                    RecordKind::ActivityLog if as_add_ons => "azure:monitor:activity",
+                    RecordKind::EntraLog if as_add_ons => "azure:monitor:aad",
+                    RecordKind::ResourceLog if as_add_ons => "azure:monitor:resource",
+                    RecordKind::XdrLog if as_add_ons => "ms:defender:eventhub",
+                    _ => &own,
+                };
+                assert_eq!(value["sourcetype"], expected);
+                let source = if is_log(kind) { "azure:monitor" } else { "azure:defender-for-cloud" };
+                assert_eq!(value["source"], source, "{kind:?}");
+                all.insert(expected.to_owned());
+            }
+            assert_eq!(all.len(), RecordKind::ALL.len(), "each its own");
         }
     }
 
@@ -265,8 +290,25 @@ mod tests {
     #[test]
     fn props_conf_knows_every_sourcetype() {
         let props = include_str!("props.conf");
-        for kind in RecordKind::ALL {
-            assert!(props.contains(&format!("\n[azure:defender:{}]\n", kind.name())), "{}", kind.name());
+        let own = RecordKind::ALL.map(|kind| format!("azure:defender:{}", kind.name()));
+        let of_add_ons = RecordKind::ALL.into_iter().filter_map(of_add_on).map(str::to_owned);
+        for sourcetype in own.into_iter().chain(of_add_ons) {
+            let (_, stanza) = props.split_once(&format!("\n[{sourcetype}]\n")).expect(&sourcetype);
+            let stanza = stanza.split_once("\n[").map_or(stanza, |(stanza, _)| stanza);
+            for line in ["KV_MODE = json", "SHOULD_LINEMERGE = false", "TRUNCATE = 0"] {
+                assert!(stanza.lines().any(|other| other == line), "{sourcetype}: {line}");
+            }
         }
+    }
+
+    #[test]
+    fn every_event_type_has_tags_and_every_tag_an_event_type() {
+        let stanzas = |conf: &'static str, before: &'static str| -> Vec<&'static str> {
+            let name = |line: &'static str| line.strip_prefix(before)?.strip_suffix(']');
+            conf.lines().filter_map(name).collect()
+        };
+        let types = stanzas(include_str!("eventtypes.conf"), "[");
+        assert_eq!(types, stanzas(include_str!("tags.conf"), "[eventtype="));
+        assert_eq!(types.len(), 4);
     }
 }

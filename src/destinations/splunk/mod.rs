@@ -5,6 +5,7 @@
 
 mod ack;
 mod envelope;
+mod fields;
 mod hec;
 
 use http::header::AUTHORIZATION;
@@ -23,7 +24,7 @@ use crate::transport::{HTTP_SETTINGS, HttpOptions, Transport};
 pub(super) const KIND: Kind = Kind {
     name: "splunk",
     title: "Splunk HTTP Event Collector",
-    arrives: "The original record in an HEC envelope, with CIM Alerts fields",
+    arrives: "The original record in an HEC envelope, with CIM fields and a sourcetype of its kind",
     settings: &[SETTINGS, HTTP_SETTINGS],
     events: "*",
     snapshots: true,
@@ -42,11 +43,18 @@ const SETTINGS: &[Setting] = &[
     ),
     Setting::required("TOKEN", "HEC token, without the word Splunk before it.").secret(),
     Setting::optional("INDEX", "Index to write to; without it, the token's default index. The token must allow it."),
-    Setting::default("SOURCE", "azure:defender-for-cloud", "Source of every event."),
+    Setting::default("SOURCE", "azure:defender-for-cloud", "Source of every event but logs."),
+    Setting::default("LOG_SOURCE", "azure:monitor", "Source of logs: activity, Entra, resource and Defender XDR."),
     Setting::default(
         "SOURCETYPE",
         "azure:defender:alert",
-        "Sourcetype of alerts. Every other record has azure:defender: and its kind, whatever is set here.",
+        "Sourcetype of alerts. Every other record that is no log has azure:defender: and its kind, whatever is set here.",
+    ),
+    Setting::default(
+        "LOG_SOURCETYPES",
+        "add-on",
+        "Sourcetypes of logs: add-on (azure:monitor:activity, azure:monitor:aad, azure:monitor:resource, ms:defender:eventhub, as Splunk's \
+         own add-ons name them) or own (azure:defender: and the kind).",
     ),
     Setting::default("HOST", "defender-relay", "Host of every event: the sender, not the attacked machine."),
     Setting::default(

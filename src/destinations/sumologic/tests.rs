@@ -5,7 +5,7 @@ use super::*;
 use crate::batch::Span;
 use crate::event::decode::{Decoded, Texts, decode};
 use crate::event::parse_time;
-use crate::format::samples::examples;
+use crate::format::samples::{every_kind_as, examples, of_every_kind};
 use crate::settings::Values;
 
 const TOKEN: &str = "ZaVnC4dhaV2hunter2hunter2==";
@@ -46,6 +46,20 @@ fn a_body_is_the_records_untouched_one_a_line() {
     let [a, b] = [include_str!("../../format/examples/a.json"), include_str!("../../format/examples/b.json")];
     assert_eq!(parcel.body, format!("{}\n{}\n", a.trim_end(), b.trim_end()));
     assert_eq!((parcel.method, parcel.url.as_str(), parcel.gzip), (Method::POST, URL, Gzip::Large));
+}
+
+#[test]
+fn every_kind_arrives_to_the_byte_and_only_its_line_breaks_become_spaces() {
+    let sumo = open(&[]).unwrap();
+    let render = |event: &Event<'_>| {
+        let mut out = Vec::new();
+        sumo.render(event, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    for (name, event) in of_every_kind() {
+        assert_eq!(render(&event), format!("{}\n", event.raw.replace(['\n', '\r', '\t'], " ")), "{name}");
+    }
+    insta::assert_snapshot!("sumologic_every_kind", every_kind_as(render));
 }
 
 #[test]

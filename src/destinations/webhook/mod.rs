@@ -71,7 +71,7 @@ pub(super) const BODY_SETTINGS: &[Setting] = &[
     ),
     Setting::optional(
         "EVENT_SOURCE",
-        "Source of every CloudEvent, a URI reference; without it, /subscriptions/ and the id of the record's subscription.",
+        "Source of every CloudEvent, a URI reference; without it, /subscriptions/ and the id of the record's subscription, or /tenants/ and a log's tenant.",
     ),
 ];
 

@@ -5,6 +5,7 @@ use super::*;
 use crate::batch::Span;
 use crate::event::decode::{Decoded, Texts, decode};
 use crate::event::{EventId, parse_time};
+use crate::format::samples::{every_kind_as, of_every_kind};
 use crate::parcel::Gzip;
 use crate::settings::Values;
 
@@ -90,6 +91,26 @@ fn raw_is_the_record_to_the_byte_and_graph_leaves_other_records_alone() {
     for record in [RECOMMENDATION, of_graph] {
         assert_eq!(render(&[("BODY", "graph")], record), record.trim());
     }
+}
+
+#[test]
+fn every_kind_is_raw_to_the_byte_or_a_cloudevent_of_its_own_type() {
+    let render = |body: &str, event: &Event<'_>| {
+        let settings = [("URL", "https://a.example/hook"), ("SECRET", SECRET), ("BODY", body)];
+        let mut out = Vec::new();
+        open(&settings).unwrap().render(event, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    for (name, event) in of_every_kind() {
+        assert_eq!(render("raw", &event), event.raw, "{name}");
+        assert_eq!(render("graph", &event), event.raw, "{name}");
+        let cloudevent = render("cloudevents", &event);
+        assert!(cloudevent.ends_with(&format!(",\"data\":{}}}", event.raw)), "{name}: {cloudevent}");
+        let kind = format!("io.github.defender-relay.{}.v1", event.kind.name());
+        assert_eq!(serde_json::from_str::<Value>(&cloudevent).unwrap()["type"], kind, "{name}");
+    }
+    let attributes = |event: &Event<'_>| render("cloudevents", event).replace(event.raw, "…");
+    insta::assert_snapshot!("webhook_every_kind", every_kind_as(attributes));
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! `splunk` against the simulated HTTP Event Collector.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use defender_relay::deliver::{Fate, Outlet, probe};
+use defender_relay::event::RecordKind;
+use defender_relay::format::record::is_log;
 use defender_relay::parcel::Verdict;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -18,7 +21,7 @@ pub(super) const PEER: Peer = Peer {
     kind: "splunk",
     vendor: "splunk",
     settings: &[("URL", "{vendor}"), ("TOKEN", PLAIN)],
-    modes: &[&[], &[("TOKEN", ACKNOWLEDGING), ("ACK", "on")]],
+    modes: &[&[], &[("TOKEN", ACKNOWLEDGING), ("ACK", "on"), ("LOG_SOURCETYPES", "own")]],
     // Splunk Cloud takes 1 MiB in one request.
     fits: |record| record.len() <= 1_000_000,
     stored: |items| items.iter().map(|item| super::text(&item["record"]["fields"]["event_id"])).collect(),
@@ -59,6 +62,27 @@ async fn takes_every_record_in_every_mode() {
             assert_eq!(requests.iter().any(compressed), gzip == "true");
             simulator.no_violation().await;
         }
+    }
+}
+
+#[tokio::test]
+async fn finds_every_kind_under_a_sourcetype_of_its_own() {
+    let Some(simulator) = Simulator::start(&[]) else { return };
+    let mut bodies = bodies();
+    bodies.retain(|body| (PEER.fits)(body));
+    let of_add_ons = ["azure:monitor:activity", "azure:monitor:aad", "azure:monitor:resource", "ms:defender:eventhub"];
+    let own = ["activity_log", "entra_log", "resource_log", "xdr_log"].map(|kind| format!("azure:defender:{kind}"));
+    for (sourcetypes, logs) in [("add-on", of_add_ons.map(str::to_owned)), ("own", own)] {
+        simulator.reset().await;
+        let outlet = open(&simulator, &[("TOKEN", PLAIN), ("LOG_SOURCETYPES", sourcetypes)]);
+        let fates = send(&outlet, &render(&outlet, &bodies).0, 60).await;
+        assert!(fates.iter().all(|fate| *fate == Fate::Delivered), "{fates:?}");
+        let received = simulator.list("received?vendor=splunk").await;
+        let found: BTreeSet<String> = received.iter().map(|item| super::text(&item["record"]["sourcetype"])).collect();
+        let others = RecordKind::ALL.into_iter().filter(|kind| !is_log(*kind));
+        let expected = others.map(|kind| format!("azure:defender:{}", kind.name())).chain(logs).collect();
+        assert_eq!(found, expected);
+        simulator.no_violation().await;
     }
 }
 
