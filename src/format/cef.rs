@@ -72,6 +72,14 @@ pub mod key {
     pub const DPT: Integer = Integer("dpt");
     /// Transport protocol.
     pub const PROTO: Text = Text("proto", 31);
+    /// User who acted.
+    pub const SUSER: Text = Text("suser", 1023);
+    /// Id of that user.
+    pub const SUID: Text = Text("suid", 1023);
+    /// What that user may do.
+    pub const SPRIV: Text = Text("spriv", 1023);
+    /// The application through which that user acted.
+    pub const SOURCE_SERVICE_NAME: Text = Text("sourceServiceName", 1023);
     /// User concerned.
     pub const DUSER: Text = Text("duser", 1023);
     /// Id of that user.
@@ -88,6 +96,12 @@ pub mod key {
     pub const DPROC: Text = Text("dproc", 1023);
     /// What was done about it.
     pub const ACT: Text = Text("act", 63);
+    /// How it ended.
+    pub const OUTCOME: Text = Text("outcome", 63);
+    /// Why it ended so.
+    pub const REASON: Text = Text("reason", 1023);
+    /// Custom number: CEF's `Long`, which has at most 19 digits.
+    pub const CN1: Text = Text("cn1", 19);
     /// Process id.
     pub const DPID: Integer = Integer("dpid");
     /// Custom strings, each with its label.
