@@ -138,7 +138,7 @@ fn kind_of_type(name: &str) -> Option<RecordKind> {
         "assessments/subassessments" | "subassessments" => Some(RecordKind::Finding),
         "securescores" => Some(RecordKind::SecureScore),
         "securescores/securescorecontrols" | "securescorecontrols" => Some(RecordKind::SecureScoreControl),
-        "attackpaths" => Some(RecordKind::AttackPath),
+        "attackpaths" | "attackpath" => Some(RecordKind::AttackPath),
         "locations/alerts" | "alerts" => Some(RecordKind::Alert),
         _ => match last.strip_suffix('s').unwrap_or(last) {
             "regulatorycomplianceassessment" | "regulatorycompliancecontrol" | "regulatorycompliancestandard" => {
