@@ -43,6 +43,43 @@ pub(crate) fn recommendation() -> Event<'static> {
     event(include_str!("examples/recommendation.json"))
 }
 
+/// Names and records of every kind but alerts, in each of the shapes that are known.
+pub(crate) fn of_every_kind() -> Vec<(&'static str, Event<'static>)> {
+    macro_rules! fixtures {
+        ($($name:literal),* $(,)?) => {
+            vec![$(($name, event(include_str!(concat!("../../tests/fixtures/events/", $name, ".json"))))),*]
+        };
+    }
+    fixtures![
+        "recommendation_unhealthy",
+        "recommendation_delete_healthy",
+        "finding_server",
+        "finding_sql",
+        "secure_score_export",
+        "secure_score_control_export",
+        "compliance_assessment",
+        "attack_path_legacy",
+        "attack_path_exposure",
+        "iot_alert_resolved",
+        "incident_sentinel",
+        "activity_log_hub",
+        "activity_log_rest",
+        "entra_log_sign_in",
+        "entra_log_audit",
+        "resource_log_key_vault",
+        "resource_log_metric",
+        "xdr_log_process",
+        "monitor_alert_fired",
+        "unknown",
+    ]
+}
+
+/// What `write` makes of each of [`of_every_kind`], under its name, for one snapshot.
+pub(crate) fn every_kind_as(write: impl Fn(&Event<'static>) -> String) -> String {
+    let lines = of_every_kind().into_iter().map(|(name, event)| format!("{name}\n{}\n", write(&event).trim_end()));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// The one event in `json`.
 fn event(json: &'static str) -> Event<'static> {
     let texts: &'static Texts = Box::leak(Box::default());

@@ -117,7 +117,7 @@ impl Destination for Arcsight {
 mod tests {
     use super::*;
     use crate::destinations::opened;
-    use crate::format::samples::{examples, recommendation};
+    use crate::format::samples::{every_kind_as, examples, recommendation};
 
     fn rendered(settings: &[(&str, &str)], event: &Event<'_>) -> String {
         opened::rendered(&KIND, settings, event)
@@ -146,6 +146,7 @@ mod tests {
         insta::assert_snapshot!("alert", rendered(&[], &a.event));
         insta::assert_snapshot!("alert_ipv6_file_rfc5424", rendered(&[("HEADER", "rfc5424")], &b.event));
         insta::assert_snapshot!("recommendation", rendered(&[], &recommendation()));
+        insta::assert_snapshot!("every_kind", every_kind_as(|event| rendered(&[], event)));
     }
 
     #[test]

@@ -130,7 +130,7 @@ impl Destination for Qradar {
 mod tests {
     use super::*;
     use crate::destinations::opened;
-    use crate::format::samples::{examples, recommendation};
+    use crate::format::samples::{every_kind_as, examples, recommendation};
 
     fn rendered(settings: &[(&str, &str)], event: &Event<'_>) -> String {
         opened::rendered(&KIND, settings, event)
@@ -162,6 +162,7 @@ mod tests {
             rendered(&[("HEADER", "iso"), ("DELIMITER", "tab")], &b.event)
         );
         insta::assert_snapshot!("recommendation", rendered(&[], &recommendation()));
+        insta::assert_snapshot!("every_kind", every_kind_as(|event| rendered(&[], event)));
     }
 
     #[test]

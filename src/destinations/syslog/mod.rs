@@ -168,7 +168,7 @@ impl Destination for Syslog {
 mod tests {
     use super::*;
     use crate::destinations::opened;
-    use crate::format::samples::{examples, recommendation};
+    use crate::format::samples::{every_kind_as, examples, recommendation};
 
     fn rendered(settings: &[(&str, &str)], event: &Event<'_>) -> String {
         opened::rendered(&KIND, settings, event)
@@ -205,6 +205,9 @@ mod tests {
         insta::assert_snapshot!("alert_shortened", rendered(&[("MAX_MESSAGE_BYTES", "1400")], &a.event));
         insta::assert_snapshot!("alert_summary", rendered(&[("MAX_MESSAGE_BYTES", "1024")], &a.event));
         insta::assert_snapshot!("recommendation", rendered(&[], &recommendation()));
+        insta::assert_snapshot!("every_kind", every_kind_as(|event| rendered(&[], event)));
+        insta::assert_snapshot!("every_kind_cef", every_kind_as(|event| rendered(&[("FORMAT", "cef")], event)));
+        insta::assert_snapshot!("every_kind_leef", every_kind_as(|event| rendered(&[("FORMAT", "leef")], event)));
     }
 
     #[test]

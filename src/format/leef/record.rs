@@ -3,9 +3,9 @@
 use super::{Attributes, Version, push_header};
 use crate::event::{Alert, Event};
 use crate::format::alert::{intents, or_empty, status, technique_list};
-use crate::format::line;
+use crate::format::line::{self, said};
 use crate::format::record::{
-    category, description, link, outcome, record_id, resource, resource_name, signature, summary, time, title,
+    category, link, outcome, record_id, resource, resource_name, signature, summary, time, title,
 };
 use crate::format::severity::SeverityMap;
 
@@ -113,10 +113,11 @@ fn push_record(attributes: &mut Attributes<'_>, event: &Event<'_>, severity: u8)
     attributes.text("recordName", &title(event), max::NAME);
     attributes.text("azureResourceId", resource(event), max::ID);
     attributes.text("outcome", outcome(event), max::WORD);
-    for (name, value) in summary(event).iter().filter(|(name, _)| !SAID.contains(name)) {
+    let summary = summary(event);
+    for (name, value) in summary.iter().filter(|(name, _)| !SAID.contains(name)) {
         attributes.text_if_room(name, value, max::LONG);
     }
-    attributes.text_in_rest("desc", &description(event));
+    attributes.text_in_rest("desc", &said::description(event, &summary));
 }
 
 fn push_time_and_severity(attributes: &mut Attributes<'_>, event: &Event<'_>, severity: u8) {

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use crate::event::{Event, Posture};
+use crate::event::{Event, LogResult, Posture, RecordKind};
 use crate::format::alert::or_empty;
 use crate::format::record;
 use crate::format::text;
 
-/// The resource's name where the resource is a thing in Azure; empty for a subscription, a resource group or a tenant, which a receiver must
-/// not take for a host.
+/// The resource's name where the resource is a thing in Azure; empty for a subscription, a resource group, a tenant or the workspace of an
+/// incident, which a receiver must not take for a host.
 #[must_use]
 pub fn host<'e>(event: &'e Event<'_>) -> &'e str {
     const PROVIDERS: &str = "/providers/";
@@ -16,7 +16,7 @@ pub fn host<'e>(event: &'e Event<'_>) -> &'e str {
     let below = id.to_ascii_lowercase().rfind(PROVIDERS).map(|at| &id[at + PROVIDERS.len()..]);
     // Provider, type, name.
     let is_thing = below.is_some_and(|below| below.split('/').filter(|segment| !segment.is_empty()).count() >= 3);
-    if is_thing { record::resource_name(event) } else { "" }
+    if is_thing && event.kind != RecordKind::Incident { record::resource_name(event) } else { "" }
 }
 
 /// What was done: of a log its operation (of a row of Defender XDR its action type), else what continuous export says was done to the record
@@ -28,10 +28,14 @@ pub fn action<'e>(event: &'e Event<'_>) -> &'e str {
     of_log.or_else(of_export).unwrap_or_default()
 }
 
-/// Why it is so or ended so: a cause, a failure's reason, else its code; empty for none.
+/// Why it is so or ended so: a cause, the result's description, else a failure's code; empty for none.
 #[must_use]
 pub fn reason<'e>(event: &'e Event<'_>) -> &'e str {
-    let of_log = || event.log().and_then(|log| log.result_description.as_deref().or(log.result_signature.as_deref()));
+    let of_log = || {
+        let log = event.log()?;
+        let code = || log.result_signature.as_deref().filter(|_| log.result == LogResult::Failed);
+        log.result_description.as_deref().or_else(code)
+    };
     let of_posture = match event.posture() {
         Some(Posture::Recommendation(it)) => it.cause.as_deref().or(it.status_description.as_deref()),
         Some(Posture::Finding(it)) => it.cause.as_deref().or(it.status_description.as_deref()),
@@ -60,15 +64,25 @@ pub fn techniques(event: &Event<'_>) -> String {
     }
 }
 
+/// A value of a summary under its name.
+pub type Pair<'e> = (&'static str, Cow<'e, str>);
+
+/// The description, unless the title or the summary says as much; empty for none.
+#[must_use]
+pub fn description<'e>(event: &'e Event<'_>, summary: &[Pair<'_>]) -> Cow<'e, str> {
+    let description = record::description(event);
+    let is_said = summary.iter().any(|(_, value)| *value == description) || record::title(event) == description;
+    if is_said { Cow::Borrowed("") } else { description }
+}
+
 /// The summary in one text, `name=value; name=value`, with the description last.
 #[must_use]
 pub fn message(event: &Event<'_>) -> String {
+    let summary = record::summary(event);
+    let description = ("description", description(event, &summary));
     let mut message = String::new();
-    let description = ("description", record::description(event));
-    let pairs = record::summary(event).into_iter().chain([description]);
-    for (name, value) in pairs {
-        let value: Cow<'_, str> = value;
-        let value = text::trim(&value);
+    for (name, value) in summary.iter().chain([&description]) {
+        let value = text::trim(value);
         if value.is_empty() {
             continue;
         }
