@@ -117,7 +117,7 @@ impl Destination for Arcsight {
 mod tests {
     use super::*;
     use crate::destinations::opened;
-    use crate::format::samples::{every_kind_as, examples, recommendation};
+    use crate::format::samples::{every_kind_as, examples, of_every_kind, recommendation};
 
     fn rendered(settings: &[(&str, &str)], event: &Event<'_>) -> String {
         opened::rendered(&KIND, settings, event)
@@ -158,7 +158,9 @@ mod tests {
     #[test]
     fn the_readme_shows_real_records() {
         let [a, _] = examples();
-        for record in [rendered(&[], &a.event), rendered(&[], &recommendation())] {
+        let records = of_every_kind();
+        let (_, log) = records.iter().find(|(name, _)| *name == "activity_log_hub").unwrap();
+        for record in [&a.event, &recommendation(), log].map(|event| rendered(&[], event)) {
             assert!(include_str!("README.md").contains(&format!("```\n{record}\n```\n")), "it should show {record}");
         }
     }

@@ -168,7 +168,7 @@ impl Destination for Syslog {
 mod tests {
     use super::*;
     use crate::destinations::opened;
-    use crate::format::samples::{every_kind_as, examples, recommendation};
+    use crate::format::samples::{every_kind_as, examples, of_every_kind, recommendation};
 
     fn rendered(settings: &[(&str, &str)], event: &Event<'_>) -> String {
         opened::rendered(&KIND, settings, event)
@@ -228,7 +228,10 @@ mod tests {
     #[test]
     fn the_readme_shows_real_records() {
         let [a, _] = examples();
-        for record in [rendered(&[], &a.event), rendered(&[("MAX_MESSAGE_BYTES", "1400")], &a.event)] {
+        let records = of_every_kind();
+        let (_, row) = records.iter().find(|(name, _)| *name == "xdr_log_process").unwrap();
+        let shortened = rendered(&[("MAX_MESSAGE_BYTES", "1400")], &a.event);
+        for record in [rendered(&[], &a.event), shortened, rendered(&[], row)] {
             assert!(include_str!("README.md").contains(&format!("```\n{record}\n```\n")), "it should show {record}");
         }
     }
