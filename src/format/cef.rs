@@ -163,17 +163,31 @@ impl<'o> Extension<'o> {
 
     /// Appends a text in what room the line has left; nothing when that is not worth taking.
     pub fn text_in_rest(&mut self, Text(key, max): Text, value: &str) {
-        const WORTH_IT: usize = 16;
-        let left = self.draft.end.saturating_sub(self.out.len() + key.len() + 2);
-        if left >= WORTH_IT {
-            self.text_within(key, value, Room { chars: max, bytes: left });
+        if let Some(bytes) = self.rest(key.len() + 2) {
+            self.text_within(key, value, Room { chars: max, bytes });
         }
     }
 
     /// Appends a text with a label.
-    pub fn labelled(&mut self, Text(key, max): Text, label: &'static str, value: &str) {
-        let room = Room { chars: max, bytes: self.draft.share };
-        if self.text_within(key, value, room) {
+    pub fn labelled(&mut self, key: Text, label: &'static str, value: &str) {
+        self.labelled_within(key, label, value, self.draft.share);
+    }
+
+    /// Appends a text with a label in what room the line has left; nothing when that is not worth taking.
+    pub fn labelled_in_rest(&mut self, key: Text, label: &'static str, value: &str) {
+        if let Some(bytes) = self.rest(2 * key.0.len() + 2 + " Label=".len() + label.len()) {
+            self.labelled_within(key, label, value, bytes);
+        }
+    }
+
+    /// What room the line has left beside so many bytes, when that is worth taking.
+    fn rest(&self, beside: usize) -> Option<usize> {
+        const WORTH_IT: usize = 16;
+        Some(self.draft.end.saturating_sub(self.out.len() + beside)).filter(|left| *left >= WORTH_IT)
+    }
+
+    fn labelled_within(&mut self, Text(key, max): Text, label: &'static str, value: &str, bytes: usize) {
+        if self.text_within(key, value, Room { chars: max, bytes }) {
             self.out.push(b' ');
             self.out.extend_from_slice(key.as_bytes());
             self.out.extend_from_slice(b"Label=");

@@ -57,14 +57,14 @@ pub struct Style {
 pub fn push(out: &mut Vec<u8>, event: &Event<'_>, style: &Style, max: usize) {
     // Five texts that can be long never go (signature, title, external id, resource, record id); the rest takes about 200 bytes.
     let alert = event.any_alert();
-    let message = if alert.is_some() { String::new() } else { said::message(event) };
+    let rest = alert.is_none().then(|| (said::message(event), said::properties(event))).unwrap_or_default();
     line::fit(out, max, &DROP_ORDER, |out, draft| {
         let &Style { version, ref severity } = style;
         push_header(out, version, &signature(event), &title(event), severity.number(event.severity), draft.share);
         let mut extension = Extension::new(out, version, draft);
         match alert {
             Some(alert) => push_alert(&mut extension, event, alert),
-            None => push_record(&mut extension, event, &message),
+            None => push_record(&mut extension, event, &rest),
         }
     });
 }
@@ -111,8 +111,8 @@ fn push_alert(extension: &mut Extension<'_>, event: &Event<'_>, alert: &Alert<'_
     extension.text_in_rest(key::MSG, &alert.description_filled().unwrap_or_default());
 }
 
-/// Every record that is no alert: what it is, of what, how it stands, and all that its summary says in `msg`.
-fn push_record(extension: &mut Extension<'_>, event: &Event<'_>, message: &str) {
+/// Every record that is no alert: what it is, of what, how it stands; all that its summary says in `msg`; a log's properties in `cs3`.
+fn push_record(extension: &mut Extension<'_>, event: &Event<'_>, (message, properties): &(String, String)) {
     let log = event.log();
     extension.time(key::RT, time(event));
     extension.text(key::EXTERNAL_ID, Some(record_id(event)).filter(is_short).unwrap_or_default());
@@ -138,6 +138,7 @@ fn push_record(extension: &mut Extension<'_>, event: &Event<'_>, message: &str) 
     }
     extension.text(key::REQUEST, link(event));
     extension.text_in_rest(key::MSG, message);
+    extension.labelled_in_rest(key::CS3, "Properties", properties);
 }
 
 /// Who did it, from where, through what.

@@ -97,7 +97,7 @@ fn push_alert(attributes: &mut Attributes<'_>, event: &Event<'_>, alert: &Alert<
     attributes.text_in_rest("desc", &alert.description_filled().unwrap_or_default());
 }
 
-/// Every record that is no alert: what it is, of what, how it stands, and its summary, name by name.
+/// Every record that is no alert: what it is, of what, how it stands; its summary, name by name; the properties of a log.
 fn push_record(attributes: &mut Attributes<'_>, event: &Event<'_>, severity: u8) {
     attributes.text("cat", category(event), max::WORD);
     push_time_and_severity(attributes, event, severity);
@@ -118,6 +118,7 @@ fn push_record(attributes: &mut Attributes<'_>, event: &Event<'_>, severity: u8)
         attributes.text_if_room(name, value, max::LONG);
     }
     attributes.text_in_rest("desc", &said::description(event, &summary));
+    attributes.text_in_rest("properties", &said::properties(event));
 }
 
 fn push_time_and_severity(attributes: &mut Attributes<'_>, event: &Event<'_>, severity: u8) {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::event::{Event, LogResult, Posture, RecordKind};
 use crate::format::alert::or_empty;
 use crate::format::record;
+use crate::format::shrink;
 use crate::format::text;
 
 /// The resource's name where the resource is a thing in Azure; empty for a subscription, a resource group, a tenant or the workspace of an
@@ -62,6 +63,13 @@ pub fn techniques(event: &Event<'_>) -> String {
         Some(Posture::Recommendation(it)) => it.techniques.join(","),
         _ => String::new(),
     }
+}
+
+/// What a log says of its own service (`properties`), as JSON without white space; empty for none and for `{}`.
+#[must_use]
+pub fn properties(event: &Event<'_>) -> String {
+    let properties = event.log().and_then(|log| log.properties).map(|json| shrink::compact(json.get()));
+    properties.filter(|json| !matches!(json.as_str(), "{}" | "[]")).unwrap_or_default()
 }
 
 /// A value of a summary under its name.

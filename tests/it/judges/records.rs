@@ -25,7 +25,7 @@ pub(super) fn check_leef(header: &[&str], pairs: &BTreeMap<&str, &str>, delimite
         let own = OWN_KEYS.iter().find(|(summary, _)| summary == name);
         (own.map_or(*name, |(_, key)| *key), value.as_ref())
     });
-    let title = record::title(event);
+    let (title, properties) = (record::title(event), said::properties(event));
     let fixed = [
         ("cat", record::category(event)),
         ("recordName", &title),
@@ -33,6 +33,7 @@ pub(super) fn check_leef(header: &[&str], pairs: &BTreeMap<&str, &str>, delimite
         ("azureResourceId", record::resource(event)),
         ("outcome", record::outcome(event)),
         ("url", record::link(event)),
+        ("properties", &properties),
     ];
     for (key, meant) in named.chain(fixed) {
         if let Some(said) = pairs.get(key) {
@@ -40,7 +41,7 @@ pub(super) fn check_leef(header: &[&str], pairs: &BTreeMap<&str, &str>, delimite
         }
     }
     let allowed = |key: &&str| {
-        ["devTime", "sev", "resource", "eventId", "desc", "src", "usrName", "role"].contains(key)
+        ["devTime", "sev", "resource", "eventId", "desc", "properties", "src", "usrName", "role"].contains(key)
             || fixed.iter().any(|(fixed, _)| fixed == key)
             || summary.iter().any(|(name, _)| name == key)
     };
@@ -52,6 +53,7 @@ pub(super) fn check_cef(extension: &BTreeMap<String, String>, event: &Event<'_>)
     let caller = |of: fn(&defender_relay::event::Log<'_>) -> Option<String>| event.log().and_then(of);
     let user = caller(|log| log.identity.name.as_deref().map(str::to_owned)).unwrap_or_default();
     let message = said::message(event);
+    let third = if event.log().is_some() { said::properties(event) } else { said::techniques(event) };
     for (key, longest, meant) in [
         ("cat", 1023, record::category(event)),
         ("act", 63, said::action(event)),
@@ -64,6 +66,7 @@ pub(super) fn check_cef(extension: &BTreeMap<String, String>, event: &Event<'_>)
         ("cs2", 4000, record::state(event)),
         ("cs4", 4000, record::record_id(event)),
         ("msg", 1023, &message),
+        ("cs3", 4000, &third),
     ] {
         if let Some(said) = extension.get(key) {
             assert!(said.chars().count() <= longest, "{key}");
@@ -80,6 +83,7 @@ pub(super) fn check_cef(extension: &BTreeMap<String, String>, event: &Event<'_>)
             "AssessmentKey",
             "CorrelationId",
             "DurationMs",
+            "Properties",
             "Source IPv6 Address",
         ];
         assert!(labels.contains(&label.as_str()), "{key}={label}");
