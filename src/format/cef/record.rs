@@ -57,7 +57,10 @@ pub struct Style {
 pub fn push(out: &mut Vec<u8>, event: &Event<'_>, style: &Style, max: usize) {
     // Five texts that can be long never go (signature, title, external id, resource, record id); the rest takes about 200 bytes.
     let alert = event.any_alert();
-    let rest = alert.is_none().then(|| (said::message(event), said::properties(event))).unwrap_or_default();
+    let rest = match alert {
+        Some(_) => (String::new(), String::new()),
+        None => (said::message(event), said::properties(event)),
+    };
     line::fit(out, max, &DROP_ORDER, |out, draft| {
         let &Style { version, ref severity } = style;
         push_header(out, version, &signature(event), &title(event), severity.number(event.severity), draft.share);
