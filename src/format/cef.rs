@@ -72,6 +72,14 @@ pub mod key {
     pub const DPT: Integer = Integer("dpt");
     /// Transport protocol.
     pub const PROTO: Text = Text("proto", 31);
+    /// User who acted.
+    pub const SUSER: Text = Text("suser", 1023);
+    /// Id of that user.
+    pub const SUID: Text = Text("suid", 1023);
+    /// What that user may do.
+    pub const SPRIV: Text = Text("spriv", 1023);
+    /// The application through which that user acted.
+    pub const SOURCE_SERVICE_NAME: Text = Text("sourceServiceName", 1023);
     /// User concerned.
     pub const DUSER: Text = Text("duser", 1023);
     /// Id of that user.
@@ -88,6 +96,12 @@ pub mod key {
     pub const DPROC: Text = Text("dproc", 1023);
     /// What was done about it.
     pub const ACT: Text = Text("act", 63);
+    /// How it ended.
+    pub const OUTCOME: Text = Text("outcome", 63);
+    /// Why it ended so.
+    pub const REASON: Text = Text("reason", 1023);
+    /// Custom number: CEF's `Long`, which has at most 19 digits.
+    pub const CN1: Text = Text("cn1", 19);
     /// Process id.
     pub const DPID: Integer = Integer("dpid");
     /// Custom strings, each with its label.
@@ -149,17 +163,31 @@ impl<'o> Extension<'o> {
 
     /// Appends a text in what room the line has left; nothing when that is not worth taking.
     pub fn text_in_rest(&mut self, Text(key, max): Text, value: &str) {
-        const WORTH_IT: usize = 16;
-        let left = self.draft.end.saturating_sub(self.out.len() + key.len() + 2);
-        if left >= WORTH_IT {
-            self.text_within(key, value, Room { chars: max, bytes: left });
+        if let Some(bytes) = self.rest(key.len() + 2) {
+            self.text_within(key, value, Room { chars: max, bytes });
         }
     }
 
     /// Appends a text with a label.
-    pub fn labelled(&mut self, Text(key, max): Text, label: &'static str, value: &str) {
-        let room = Room { chars: max, bytes: self.draft.share };
-        if self.text_within(key, value, room) {
+    pub fn labelled(&mut self, key: Text, label: &'static str, value: &str) {
+        self.labelled_within(key, label, value, self.draft.share);
+    }
+
+    /// Appends a text with a label in what room the line has left; nothing when that is not worth taking.
+    pub fn labelled_in_rest(&mut self, key: Text, label: &'static str, value: &str) {
+        if let Some(bytes) = self.rest(2 * key.0.len() + 2 + " Label=".len() + label.len()) {
+            self.labelled_within(key, label, value, bytes);
+        }
+    }
+
+    /// What room the line has left beside so many bytes, when that is worth taking.
+    fn rest(&self, beside: usize) -> Option<usize> {
+        const WORTH_IT: usize = 16;
+        Some(self.draft.end.saturating_sub(self.out.len() + beside)).filter(|left| *left >= WORTH_IT)
+    }
+
+    fn labelled_within(&mut self, Text(key, max): Text, label: &'static str, value: &str, bytes: usize) {
+        if self.text_within(key, value, Room { chars: max, bytes }) {
             self.out.push(b' ');
             self.out.extend_from_slice(key.as_bytes());
             self.out.extend_from_slice(b"Label=");

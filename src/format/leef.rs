@@ -100,6 +100,15 @@ impl<'o> Attributes<'o> {
         self.text_within(key, value, room);
     }
 
+    /// Appends a text of at most so many characters if the line has room for it; else nothing.
+    pub fn text_if_room(&mut self, key: &'static str, value: &str, max_chars: usize) {
+        let before = self.out.len();
+        self.text(key, value, max_chars);
+        if self.out.len() > self.draft.end {
+            self.out.truncate(before);
+        }
+    }
+
     /// Appends a text in what room the line has left; nothing when that is not worth taking.
     pub fn text_in_rest(&mut self, key: &'static str, value: &str) {
         const WORTH_IT: usize = 16;

@@ -1,5 +1,7 @@
 //! A line within a number of bytes: written with everything, then with less and less, until it fits.
 
+pub mod said;
+
 /// How much one try at a line may say.
 #[derive(Clone, Copy, Debug)]
 pub struct Draft {

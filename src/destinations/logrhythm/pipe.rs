@@ -10,25 +10,31 @@ use crate::format::line::{self, Draft};
 use crate::format::text::{self, Room, push_number};
 
 /// The order of the base rule, of the fields that we have.
-const ORDER: [&str; 27] = [
+const ORDER: [&str; 33] = [
     "time",
     "object",
     "objectname",
     "objecttype",
     "hash",
+    "policy",
+    "result",
     "url",
+    "responsecode",
     "subject",
     "command",
+    "reason",
     "action",
     "status",
     "process",
     "processid",
+    "milliseconds",
     "session",
     "severity",
     "vmid",
     "vendorinfo",
     "threatname",
     "threatid",
+    "cve",
     "sip",
     "dip",
     "dname",
@@ -41,16 +47,21 @@ const ORDER: [&str; 27] = [
 ];
 
 /// What goes, in this order, when the fields alone are too long. Ids, time, severity, `vmid` and `vendorinfo` never go.
-pub(super) const DROP_ORDER: [&str; 20] = [
+pub(super) const DROP_ORDER: [&str; 26] = [
     "command",
     "url",
     "threatname",
+    "reason",
+    "cve",
+    "milliseconds",
+    "policy",
     "objectname",
     "objecttype",
     "process",
     "processid",
     "action",
     "hash",
+    "responsecode",
     "tag1",
     "protname",
     "sport",
@@ -61,6 +72,7 @@ pub(super) const DROP_ORDER: [&str; 20] = [
     "login",
     "dip",
     "sip",
+    "result",
     "status",
 ];
 

@@ -5,9 +5,11 @@
 
 use std::borrow::Cow;
 
-use crate::event::{Alert, Event, Severity};
-use crate::format::alert::{
-    intent_list, or_empty, record_id, resource, signature, status, technique_list, time, title,
+use crate::event::{Alert, Event, Log, Posture, Severity};
+use crate::format::alert::{intent_list, or_empty, status, technique_list};
+use crate::format::line::said;
+use crate::format::record::{
+    category, link, outcome, record_id, resource, resource_name, signature, state, time, title,
 };
 use crate::format::severity::word;
 use crate::format::shrink;
@@ -42,15 +44,22 @@ impl<'e> Fields<'e> {
         if event.severity != Severity::Unknown {
             fields.text("severity", word(event.severity));
         }
-        if let Some(alert) = &event.alert {
-            fields.text("status", status(alert));
-            fields.text("subject", intent_list(alert));
+        match event.any_alert() {
+            Some(alert) => {
+                fields.text("status", status(alert));
+                fields.text("subject", intent_list(alert));
+            }
+            None => {
+                fields.text("status", state(event));
+                fields.text("subject", category(event));
+            }
         }
         fields.text("session", record_id(event));
         fields.text("serialnumber", event.id.to_string());
         fields.text("object", resource(event));
-        if let Some(alert) = &event.alert {
-            fields.alert(event, alert);
+        match event.any_alert() {
+            Some(alert) => fields.alert(event, alert),
+            None => fields.record(event),
         }
         fields.text("tag1", TAG);
         fields
@@ -76,6 +85,36 @@ impl<'e> Fields<'e> {
         self.number("processid", facts.process_id);
         self.text("command", or_empty(&facts.command_line));
         self.text("action", alert.extended_property("ActionTaken").unwrap_or_default());
+    }
+
+    /// What there is of a record that is no alert.
+    fn record(&mut self, event: &'e Event<'_>) {
+        self.text("objectname", resource_name(event));
+        self.text("dname", said::host(event));
+        self.text("url", link(event));
+        self.text("action", said::action(event));
+        self.text("result", outcome(event));
+        self.text("reason", said::reason(event));
+        self.text("policy", said::assessment_key(event));
+        self.text("threatid", said::techniques(event));
+        if let Some(log) = event.log() {
+            self.log(log);
+        }
+        match event.posture() {
+            Some(Posture::Recommendation(it)) => self.text("objecttype", it.resource.full_type().unwrap_or_default()),
+            Some(Posture::Finding(it)) => {
+                self.text("objecttype", it.resource.full_type().unwrap_or_default());
+                self.text("cve", it.vulnerability.cves.join(", "));
+            }
+            _ => {}
+        }
+    }
+
+    fn log(&mut self, log: &'e Log<'_>) {
+        self.text("sip", or_empty(&log.caller_ip));
+        self.text("login", or_empty(&log.identity.name));
+        self.text("responsecode", or_empty(&log.result_signature));
+        self.number("milliseconds", log.duration_ms);
     }
 
     /// The value of that name.

@@ -7,7 +7,7 @@ use super::*;
 use crate::destinations::opened;
 use crate::event::decode::{Decoded, Texts, decode};
 use crate::event::{Event, parse_time};
-use crate::format::samples::{examples, recommendation};
+use crate::format::samples::{every_kind_as, examples, recommendation};
 use crate::parcel::{Auth, Parcel, Reply, Verdict};
 use crate::settings::Values;
 
@@ -59,6 +59,11 @@ fn records() {
         let posted = posted(&[("BEAT_NAME", "webhookbeat_emea")], event);
         insta::assert_snapshot!("beat_every_entity", posted.split(",\"original_message\"").next().unwrap());
     });
+    let fields = |posted: String| posted.split(",\"original_message\"").next().unwrap_or_default().to_owned();
+    insta::assert_snapshot!("beat_every_kind", every_kind_as(|event| fields(posted(&[], event))));
+    let fields = |line: String| line.split("|original_message=").next().unwrap_or_default().to_owned();
+    insta::assert_snapshot!("pipe_every_kind", every_kind_as(|event| fields(line(&[PIPE], event))));
+    insta::assert_snapshot!("cef_every_kind", every_kind_as(|event| line(&[], event)));
     insta::assert_snapshot!("pipe", line(&[PIPE], &a.event));
     insta::assert_snapshot!("pipe_shortened", line(&[PIPE, ("MAX_MESSAGE_BYTES", "1024")], &b.event));
     insta::assert_snapshot!("cef", line(&[], &a.event));

@@ -132,7 +132,7 @@ impl Destination for Qradar {
 mod tests {
     use super::*;
     use crate::destinations::opened;
-    use crate::format::samples::{examples, recommendation};
+    use crate::format::samples::{every_kind_as, examples, of_every_kind, recommendation};
 
     fn rendered(settings: &[(&str, &str)], event: &Event<'_>) -> String {
         opened::rendered(&KIND, settings, event)
@@ -164,6 +164,7 @@ mod tests {
             rendered(&[("HEADER", "iso"), ("DELIMITER", "tab")], &b.event)
         );
         insta::assert_snapshot!("recommendation", rendered(&[], &recommendation()));
+        insta::assert_snapshot!("every_kind", every_kind_as(|event| rendered(&[], event)));
     }
 
     #[test]
@@ -221,7 +222,9 @@ mod tests {
     #[test]
     fn the_readme_shows_real_records() {
         let [a, _] = examples();
-        for record in [rendered(&[], &a.event), rendered(&[], &recommendation())] {
+        let records = of_every_kind();
+        let (_, log) = records.iter().find(|(name, _)| *name == "activity_log_hub").unwrap();
+        for record in [&a.event, &recommendation(), log].map(|event| rendered(&[], event)) {
             assert!(include_str!("README.md").contains(&format!("```\n{record}\n```\n")), "it should show {record}");
         }
     }

@@ -1,7 +1,8 @@
 //! The structured data and the JSON message of one event.
 
 use crate::event::{Event, Severity};
-use crate::format::alert::{record_id, resource, signature, title};
+use crate::format::alert::or_empty;
+use crate::format::record::{category, link, outcome, record_id, resource, signature, state, title};
 use crate::format::severity::word;
 use crate::format::shrink;
 use crate::format::syslog::StructuredData;
@@ -69,21 +70,39 @@ fn open<'o>(out: &'o mut Vec<u8>, event: &Event<'_>, sd_id: &str, detail: Detail
     let hex = event.id.hex();
     let mut data = StructuredData::open(out, sd_id);
     let id_room = if detail == Detail::Ids { SHORT_ID_ROOM } else { ID_ROOM };
-    data.param(if event.alert.is_some() { "alertId" } else { "recordId" }, record_id(event), id_room);
+    data.param(if event.any_alert().is_some() { "alertId" } else { "recordId" }, record_id(event), id_room);
     data.param("eventId", std::str::from_utf8(&hex).unwrap_or_default(), WORD_ROOM);
     if detail == Detail::Ids {
         return data;
     }
-    data.param("type", signature(event), WORD_ROOM);
+    data.param("type", &signature(event), WORD_ROOM);
     if event.severity != Severity::Unknown {
         data.param("severity", word(event.severity), WORD_ROOM);
     }
     data.param("resource", resource(event), RESOURCE_ROOM);
-    if detail == Detail::Full {
-        match &event.alert {
-            Some(alert) => data.param("desc", &alert.description_filled().unwrap_or_default(), TEXT_ROOM),
-            None => data.param("title", title(event), TEXT_ROOM),
+    match (event.any_alert(), detail) {
+        (Some(alert), Detail::Full) => {
+            data.param("desc", &alert.description_filled().unwrap_or_default(), TEXT_ROOM);
         }
+        (None, Detail::Full) => {
+            push_record(&mut data, event);
+            data.param("link", link(event), RESOURCE_ROOM);
+            data.param("title", &title(event), TEXT_ROOM);
+        }
+        (None, Detail::Short) => push_record(&mut data, event),
+        _ => {}
     }
     data
+}
+
+/// What serves to find and to sort records that are no alerts.
+fn push_record(data: &mut StructuredData<'_>, event: &Event<'_>) {
+    data.param("category", category(event), WORD_ROOM);
+    data.param("outcome", outcome(event), WORD_ROOM);
+    data.param("state", state(event), WORD_ROOM);
+    if let Some(log) = event.log() {
+        data.param("callerIp", or_empty(&log.caller_ip), WORD_ROOM);
+        data.param("user", or_empty(&log.identity.name), WORD_ROOM);
+        data.param("correlationId", or_empty(&log.correlation_id), WORD_ROOM);
+    }
 }

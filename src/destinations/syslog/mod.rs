@@ -170,7 +170,7 @@ impl Destination for Syslog {
 mod tests {
     use super::*;
     use crate::destinations::opened;
-    use crate::format::samples::{examples, recommendation};
+    use crate::format::samples::{every_kind_as, examples, of_every_kind, recommendation};
 
     fn rendered(settings: &[(&str, &str)], event: &Event<'_>) -> String {
         opened::rendered(&KIND, settings, event)
@@ -207,6 +207,9 @@ mod tests {
         insta::assert_snapshot!("alert_shortened", rendered(&[("MAX_MESSAGE_BYTES", "1400")], &a.event));
         insta::assert_snapshot!("alert_summary", rendered(&[("MAX_MESSAGE_BYTES", "1024")], &a.event));
         insta::assert_snapshot!("recommendation", rendered(&[], &recommendation()));
+        insta::assert_snapshot!("every_kind", every_kind_as(|event| rendered(&[], event)));
+        insta::assert_snapshot!("every_kind_cef", every_kind_as(|event| rendered(&[("FORMAT", "cef")], event)));
+        insta::assert_snapshot!("every_kind_leef", every_kind_as(|event| rendered(&[("FORMAT", "leef")], event)));
     }
 
     #[test]
@@ -227,7 +230,10 @@ mod tests {
     #[test]
     fn the_readme_shows_real_records() {
         let [a, _] = examples();
-        for record in [rendered(&[], &a.event), rendered(&[("MAX_MESSAGE_BYTES", "1400")], &a.event)] {
+        let records = of_every_kind();
+        let (_, row) = records.iter().find(|(name, _)| *name == "xdr_log_process").unwrap();
+        let shortened = rendered(&[("MAX_MESSAGE_BYTES", "1400")], &a.event);
+        for record in [rendered(&[], &a.event), shortened, rendered(&[], row)] {
             assert!(include_str!("README.md").contains(&format!("```\n{record}\n```\n")), "it should show {record}");
         }
     }

@@ -1,15 +1,14 @@
 //! One event as a CEF line, within a number of bytes.
 
 use super::{Extension, Version, key, push_header};
-use crate::event::{Alert, Event};
-use crate::format::alert::{
-    intent_list, is_plausible, or_empty, record_id, resource, signature, status, technique_list, time, title,
-};
-use crate::format::line;
+use crate::event::{Alert, Event, Log};
+use crate::format::alert::{intent_list, is_plausible, or_empty, status, technique_list};
+use crate::format::line::{self, said};
+use crate::format::record::{category, link, outcome, record_id, resource, signature, state, time, title};
 use crate::format::severity::SeverityMap;
 
 /// What goes, in this order, when a line is too long; `msg` is first shortened. Ids and the event's time never go.
-pub const DROP_ORDER: [&str; 24] = [
+pub const DROP_ORDER: [&str; 31] = [
     "msg",
     "cs6",
     "request",
@@ -19,6 +18,11 @@ pub const DROP_ORDER: [&str; 24] = [
     "dproc",
     "dpid",
     "destinationDnsDomain",
+    "reason",
+    "sourceServiceName",
+    "spriv",
+    "cn1",
+    "suid",
     "duid",
     "act",
     "proto",
@@ -26,11 +30,13 @@ pub const DROP_ORDER: [&str; 24] = [
     "dpt",
     "cs3",
     "cat",
+    "suser",
     "duser",
     "dst",
     "src",
     "dhost",
     "dvchost",
+    "outcome",
     "cs2",
     "end",
     "start",
@@ -50,13 +56,18 @@ pub struct Style {
 /// A line that is too long loses keys in [`DROP_ORDER`]; when that does not help, every text is shortened.
 pub fn push(out: &mut Vec<u8>, event: &Event<'_>, style: &Style, max: usize) {
     // Five texts that can be long never go (signature, title, external id, resource, record id); the rest takes about 200 bytes.
+    let alert = event.any_alert();
+    let rest = match alert {
+        Some(_) => (String::new(), String::new()),
+        None => (said::message(event), said::properties(event)),
+    };
     line::fit(out, max, &DROP_ORDER, |out, draft| {
         let &Style { version, ref severity } = style;
-        push_header(out, version, signature(event), title(event), severity.number(event.severity), draft.share);
+        push_header(out, version, &signature(event), &title(event), severity.number(event.severity), draft.share);
         let mut extension = Extension::new(out, version, draft);
-        match &event.alert {
+        match alert {
             Some(alert) => push_alert(&mut extension, event, alert),
-            None => push_record(&mut extension, event),
+            None => push_record(&mut extension, event, &rest),
         }
     });
 }
@@ -103,14 +114,43 @@ fn push_alert(extension: &mut Extension<'_>, event: &Event<'_>, alert: &Alert<'_
     extension.text_in_rest(key::MSG, &alert.description_filled().unwrap_or_default());
 }
 
-/// Every record that is no alert: what it is, of what, when; the whole of it travels by the syslog destination in JSON.
-fn push_record(extension: &mut Extension<'_>, event: &Event<'_>) {
+/// Every record that is no alert: what it is, of what, how it stands; all that its summary says in `msg`; a log's properties in `cs3`.
+fn push_record(extension: &mut Extension<'_>, event: &Event<'_>, (message, properties): &(String, String)) {
+    let log = event.log();
     extension.time(key::RT, time(event));
-    extension.text(key::CAT, event.kind.name());
+    extension.text(key::EXTERNAL_ID, Some(record_id(event)).filter(is_short).unwrap_or_default());
+    extension.text(key::CAT, category(event));
     extension.text(key::DVCHOST, "defender-for-cloud");
+    extension.text(key::DHOST, said::host(event));
+    if let Some(log) = log {
+        push_caller(extension, log);
+    }
+    extension.text(key::ACT, said::action(event));
+    extension.text(key::OUTCOME, outcome(event));
+    extension.text(key::REASON, said::reason(event));
     extension.labelled(key::CS1, "AzureResourceId", resource(event));
+    extension.labelled(key::CS2, "State", state(event));
+    extension.labelled(key::CS3, "MitreTechniques", &said::techniques(event));
     extension.labelled(key::CS4, "RecordId", record_id(event));
     push_event_id(extension, event);
+    extension.labelled(key::CS6, "AssessmentKey", said::assessment_key(event));
+    if let Some(log) = log {
+        extension.labelled(key::CS6, "CorrelationId", or_empty(&log.correlation_id));
+        let duration = log.duration_ms.map(|duration| duration.to_string());
+        extension.labelled(key::CN1, "DurationMs", &duration.unwrap_or_default());
+    }
+    extension.text(key::REQUEST, link(event));
+    extension.text_in_rest(key::MSG, message);
+    extension.labelled_in_rest(key::CS3, "Properties", properties);
+}
+
+/// Who did it, from where, through what.
+fn push_caller(extension: &mut Extension<'_>, log: &Log<'_>) {
+    extension.address(key::SRC, or_empty(&log.caller_ip));
+    extension.text(key::SUSER, or_empty(&log.identity.name));
+    extension.text(key::SUID, or_empty(&log.identity.id));
+    extension.text(key::SPRIV, or_empty(&log.identity.role));
+    extension.text(key::SOURCE_SERVICE_NAME, or_empty(&log.identity.app));
 }
 
 fn push_event_id(extension: &mut Extension<'_>, event: &Event<'_>) {
@@ -121,6 +161,10 @@ fn push_event_id(extension: &mut Extension<'_>, event: &Event<'_>) {
 /// The GUID part of the alert's id, or the id when it is short enough as it is: `externalId` holds 40 characters, an alert's full id
 /// may have 56. The full id is in `cs4`.
 fn external_id<'a>(alert: &'a Alert<'_>) -> &'a str {
-    let short = |id: &&str| id.chars().count() <= key::EXTERNAL_ID.1;
-    alert.alert_guid().filter(short).or(alert.system_alert_id.as_deref().filter(short)).unwrap_or_default()
+    alert.alert_guid().filter(is_short).or(alert.system_alert_id.as_deref().filter(is_short)).unwrap_or_default()
+}
+
+/// Whether `externalId` holds all of the id.
+fn is_short(id: &&str) -> bool {
+    id.chars().count() <= key::EXTERNAL_ID.1
 }

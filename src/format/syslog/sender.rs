@@ -2,7 +2,7 @@
 
 use crate::batch::{Frames, Limits, Records};
 use crate::event::Event;
-use crate::format::alert::{signature, time};
+use crate::format::record::{category, time};
 use crate::parcel::{Parcel, SyslogParcel};
 use crate::settings::{Section, Setting};
 use crate::transport::{Framing, SyslogOptions, SyslogScheme, Transport};
@@ -82,10 +82,13 @@ impl Sender {
         push_header_iso(out, self.facility, severity, time(event), &self.hostname);
     }
 
-    /// Appends an RFC 5424 header for the event, up to the structured data; MSGID is the alert type, else the record kind.
+    /// Appends an RFC 5424 header for the event, up to the structured data; MSGID is the alert type, of a log its category, else the
+    /// record kind.
     pub fn push_header_5424(&self, out: &mut Vec<u8>, event: &Event<'_>, severity: u8, app_name: &str) {
         let (facility, time, hostname) = (self.facility, time(event), self.hostname.as_str());
-        Header5424 { facility, severity, time, hostname, app_name, msgid: signature(event) }.push(out);
+        let alert_type = event.any_alert().and_then(|alert| alert.alert_type.as_deref());
+        let msgid = alert_type.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| category(event));
+        Header5424 { facility, severity, time, hostname, app_name, msgid }.push(out);
     }
 
     /// How many bytes the message that began at `start` may still take.
