@@ -2,26 +2,25 @@
 //!
 //! It takes an older word about an alert like any other. So a look at what its alerts know comes first, where the user may read them.
 
-use std::borrow::Cow;
+mod story;
 
 use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use self::story::Story;
 use super::desk::then;
 use super::instance::{self, Instance, result};
-use super::key::{self, key};
-use super::matter;
 use super::said::{Said, glide};
 use super::ticket::shortened;
 use super::{Destination, Selection};
 use crate::batch::{Limits, Records};
 use crate::destinations::RenderError;
-use crate::event::{Alert, Event};
-use crate::format::alert::{intent_list, or_empty, resource, status, technique_list, time, title};
+use crate::event::Event;
+use crate::format::alert::time;
 use crate::format::json::Object;
-use crate::format::severity::{SeverityMap, word};
+use crate::format::severity::SeverityMap;
 use crate::format::{record, text};
 use crate::parcel::{HttpParcel, Parcel, Reply, Verdict};
 use crate::settings::{Section, SettingsError};
@@ -31,8 +30,6 @@ use crate::transport::{HttpOptions, Transport};
 const COLUMN_CHARS: usize = 100;
 /// Longest `description` on an instance that nobody changed.
 const BODY_CHARS: usize = 4000;
-/// Longest value in `additional_info`: a look brings those of a whole request back.
-const INFO_CHARS: usize = 500;
 /// Most events of a request; the look before it names as many keys in its address.
 const EVENTS: usize = 50;
 /// Severity that clears an alert.
@@ -133,55 +130,6 @@ impl Destination for Events {
     /// Proves address, trust, credential and the right to read events.
     fn probe(&self) -> Option<Parcel> {
         Some(Parcel::Http(self.instance.probe("em_event", "sys_id")))
-    }
-}
-
-/// What an event says by the kind of its record.
-struct Story<'e> {
-    said: Said,
-    key: String,
-    class: Cow<'e, str>,
-    node: Cow<'e, str>,
-    resource: Cow<'e, str>,
-    metric: Cow<'e, str>,
-    told: Cow<'e, str>,
-    /// `additional_info`.
-    info: String,
-}
-
-impl<'e> Story<'e> {
-    fn of_alert(event: &'e Event<'_>, alert: &'e Alert<'_>) -> Self {
-        let said = Said::of(event, alert);
-        let facts = alert.facts();
-        let node =
-            [or_empty(&facts.host), or_empty(&alert.compromised_entity), alert.resource_name().unwrap_or_default()];
-        let node = node.into_iter().map(text::trim).find(|node| !node.is_empty()).unwrap_or_default();
-        Self {
-            said,
-            key: key(event),
-            class: or_empty(&alert.product_name).into(),
-            node: node.to_owned().into(),
-            resource: alert.resource_name().unwrap_or_default().into(),
-            metric: intent_list(alert),
-            told: alert.description_filled().unwrap_or_default(),
-            info: additional_info(event, alert, &said),
-        }
-    }
-
-    fn of_matter(event: &'e Event<'_>) -> Result<Self, RenderError> {
-        let matter = matter::of(event)?;
-        let said = Said::of_matter(event, &matter);
-        let resource = text::trim(record::resource_name(event));
-        Ok(Self {
-            said,
-            key: key::of_matter(&matter),
-            class: "Microsoft Defender for Cloud".into(),
-            node: resource.into(),
-            resource: resource.into(),
-            metric: event.kind.name().into(),
-            told: record::description(event),
-            info: further_info(event, &said),
-        })
     }
 }
 
@@ -342,66 +290,6 @@ fn probed(reply: &Reply, records: usize) -> Verdict {
         Ok(_) => Verdict::Accepted,
         Err(verdict) => verdict,
     }
-}
-
-/// An object as text, since every value of an event is one; of texts, so that event rules can read each.
-fn additional_info(event: &Event<'_>, alert: &Alert<'_>, said: &Said) -> String {
-    let facts = alert.facts();
-    let (id, techniques, tactics) = (event.id.to_string(), technique_list(alert), intent_list(alert));
-    let steps = alert.remediation_steps().join("\n");
-    let said = said.to_string();
-    let named = [
-        ("event_id", id.as_str()),
-        ("state", &said),
-        ("alert_id", or_empty(&alert.system_alert_id)),
-        ("title", title(event)),
-        ("severity", word(event.severity)),
-        ("status", status(alert)),
-        ("resource_id", resource(event)),
-        ("subscription_id", alert.subscription_id().unwrap_or_default()),
-        ("compromised_entity", or_empty(&alert.compromised_entity)),
-        ("tactics", &tactics),
-        ("techniques", &techniques),
-        ("source_ip", or_empty(&facts.source_ip)),
-        ("destination_ip", or_empty(&facts.destination_ip)),
-        ("user", or_empty(&facts.user)),
-        ("command_line", or_empty(&facts.command_line)),
-        ("remediation", &steps),
-        ("link", or_empty(&alert.alert_uri)),
-    ];
-    object(named, INFO_CHARS)
-}
-
-/// The same of a matter that is no alert.
-fn further_info(event: &Event<'_>, said: &Said) -> String {
-    let (id, said) = (event.id.to_string(), said.to_string());
-    let (title, steps) = (record::title(event), record::remediation(event).join("\n"));
-    let named = [
-        ("event_id", id.as_str()),
-        ("state", &said),
-        ("kind", event.kind.name()),
-        ("title", &title),
-        ("severity", word(event.severity)),
-        ("status", matter::status(event)),
-        ("resource_id", record::resource(event)),
-        ("record_id", record::record_id(event)),
-        ("remediation", &steps),
-        ("link", record::link(event)),
-    ];
-    let further: Vec<(String, Cow<'_, str>)> = matter::values(event, '_').collect();
-    let further = further.iter().map(|(name, value)| (name.as_str(), value.as_ref()));
-    object(named.into_iter().chain(further), INFO_CHARS)
-}
-
-/// Those that have a value, each of at most so many characters.
-fn object<'v>(named: impl IntoIterator<Item = (&'v str, &'v str)>, chars: usize) -> String {
-    let mut out = Vec::new();
-    let mut info = Object::open(&mut out);
-    for (name, value) in named.into_iter().filter(|(_, value)| !value.is_empty()) {
-        info.text(name, &shortened(value, chars));
-    }
-    info.close();
-    String::from_utf8(out).unwrap_or_default()
 }
 
 #[cfg(test)]

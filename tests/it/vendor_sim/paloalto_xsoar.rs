@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use defender_relay::deliver::{Fate, Outlet, probe};
-use defender_relay::event::{Event, EventId};
+use defender_relay::event::{Event, EventId, Outcome};
 use defender_relay::parcel::Verdict;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -27,6 +27,7 @@ pub(super) const V6: Peer = Peer {
     vendor: "xsoar6",
     settings: &[("URL", "{vendor}"), ("VERSION", "6"), ("API_KEY", KEY_6), ("CONCURRENCY", "4")],
     called,
+    leaves: |event| event.alert.is_some() || event.outcome() == Outcome::Open,
     stored: created,
     upserts: true,
     ..Peer::PLAIN
@@ -53,6 +54,15 @@ mod version_8 {
 fn called(event: &Event<'_>) -> String {
     let key = event.key.as_deref().unwrap_or_default().trim_matches(|c: char| c.is_whitespace() || c.is_control());
     let key = key.to_ascii_lowercase();
+    let matter = match event.kind.name() {
+        "recommendation" => Some("rec"),
+        "finding" => Some("finding"),
+        "attack_path" => Some("path"),
+        _ => None,
+    };
+    if let Some(word) = matter {
+        return format!("{word}-{}", EventId::of(key.as_bytes()));
+    }
     let plain = key.len() <= 128 && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     match key.is_empty() {
         true => event.id.to_string(),
