@@ -373,3 +373,93 @@ async fn an_account_of_a_multi_tenant_server_has_its_own_path() {
     assert!(requests.iter().all(|request| request["path"].as_str().unwrap().contains("/acc_soc/")));
     simulator.no_violation().await;
 }
+
+/// A recommendation whose status changed at that minute of an hour.
+fn recommendation(code: &str, minute: u8, action: &str) -> Vec<u8> {
+    let record = json!({
+        "id": "/subscriptions/s/providers/Microsoft.Compute/virtualMachines/web01/providers/Microsoft.Security/assessments/k",
+        "type": "Microsoft.Security/assessments",
+        "properties": {"displayName": "Close the ports", "metadata": {"severity": "Critical"},
+            "status": {"code": code, "statusChangeDate": format!("2026-02-06T10:{minute:02}:00Z")}},
+        "securityEventDataEnrichment": {"action": action, "isSnapshot": action == "Snapshot"},
+    });
+    record.to_string().into_bytes()
+}
+
+fn attack_path(action: &str, snapshot: bool) -> Vec<u8> {
+    let record = json!({
+        "id": "/subscriptions/s/providers/Microsoft.Security/attackPaths/p", "type": "Microsoft.Security/attackPaths",
+        "properties": {"displayName": "Path", "riskLevel": "High"},
+        "securityEventDataEnrichment": {"action": action, "isSnapshot": snapshot},
+    });
+    record.to_string().into_bytes()
+}
+
+#[tokio::test]
+async fn matters_open_and_close_their_one_incident() {
+    let Some(simulator) = Simulator::start(&[]) else { return };
+    for (peer, mode) in PEERS {
+        for [opens, repeats, ends] in [
+            [
+                recommendation("Unhealthy", 1, "Insert"),
+                recommendation("Unhealthy", 1, "Snapshot"),
+                recommendation("Healthy", 2, "Write"),
+            ],
+            [
+                recommendation("Unhealthy", 1, "Insert"),
+                recommendation("Unhealthy", 1, "Insert"),
+                recommendation("Unhealthy", 1, "Delete"),
+            ],
+            // Without a time of its own, a snapshot is newer than what it repeats.
+            [attack_path("Insert", false), attack_path("Write", true), attack_path("Delete", false)],
+        ] {
+            peer.prepare(&simulator).await;
+            let outlet = peer.open(&simulator, mode);
+            assert_eq!(deliver(&outlet, ends.clone()).await, Fate::Delivered);
+            assert!(kinds(&simulator, peer).await.is_empty(), "nobody heard of it");
+            for (record, expected) in
+                [(&opens, &["created"][..]), (&repeats, &["created"]), (&ends, &["created", "updated", "closed"])]
+            {
+                assert_eq!(deliver(&outlet, record.clone()).await, Fate::Delivered);
+                assert_eq!(kinds(&simulator, peer).await, expected, "{mode:?}");
+            }
+            assert_eq!(deliver(&outlet, ends).await, Fate::Delivered);
+            let kinds = kinds(&simulator, peer).await;
+            assert_eq!(kinds.iter().filter(|kind| **kind != "updated").collect::<Vec<_>>(), [&"created", &"closed"]);
+            simulator.no_violation().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_older_word_about_a_matter_reopens_nothing() {
+    let Some(simulator) = Simulator::start(&[]) else { return };
+    for (peer, mode) in PEERS {
+        peer.prepare(&simulator).await;
+        let outlet = peer.open(&simulator, mode);
+        for (code, minute) in [("Unhealthy", 1), ("Healthy", 4), ("Unhealthy", 3), ("Unhealthy", 1)] {
+            assert_eq!(deliver(&outlet, recommendation(code, minute, "Write")).await, Fate::Delivered);
+        }
+        assert_eq!(kinds(&simulator, peer).await, ["created", "updated", "closed"], "{mode:?}");
+        simulator.no_violation().await;
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_leaves_one_incident_of_a_matter() {
+    let Some(simulator) = Simulator::start(&[]) else { return };
+    for (peer, mode) in PEERS {
+        for skip in 0..5 {
+            peer.prepare(&simulator).await;
+            simulator.fault(peer.vendor, json!({"kind": "accept_reset", "skip": skip})).await;
+            let outlet = peer.open(&simulator, mode);
+            for (code, minute) in [("Unhealthy", 1), ("Healthy", 4)] {
+                assert_eq!(deliver(&outlet, recommendation(code, minute, "Write")).await, Fate::Delivered);
+            }
+            let kinds = kinds(&simulator, peer).await;
+            assert_eq!(kinds.iter().filter(|kind| **kind == "created").count(), 1, "{mode:?} {skip}: {kinds:?}");
+            assert_eq!(kinds.last(), Some(&"closed"), "{mode:?} {skip}: {kinds:?}");
+            simulator.no_violation().await;
+        }
+    }
+}

@@ -167,8 +167,8 @@ fn what_is_settled_ends_an_alert_and_opens_none() {
     let (healthy, deleted) =
         (RECOMMENDATION.replace("Unhealthy", "Healthy"), RECOMMENDATION.replace("Write", "Delete"));
     for settled in [healthy, deleted] {
-        assert!(sent_after(&[settled.clone()], &found(&[])).is_empty(), "nobody heard of it");
-        assert_eq!(sent_after(&[settled.clone()], &found(&[&known])), pairs(&[("04:05:06", "0")]));
+        assert!(sent_after(from_ref(&settled), &found(&[])).is_empty(), "nobody heard of it");
+        assert_eq!(sent_after(from_ref(&settled), &found(&[&known])), pairs(&[("04:05:06", "0")]));
         // In one request, whatever the order of two words of one moment.
         let both = [settled, RECOMMENDATION.to_owned()];
         assert_eq!(sent_after(&both, &found(&[])), pairs(&[("04:05:06", "1"), ("04:05:06", "0")]));
@@ -182,7 +182,7 @@ fn a_snapshot_without_news_is_not_sent() {
     let known: Value = serde_json::from_str(&older).unwrap();
     let found = reply(200, json!({ "result": [known] }).to_string());
     let snapshot = ATTACK_PATH.replace(r#""isSnapshot":false"#, r#""isSnapshot":true"#);
-    assert!(sent_after(&[snapshot.clone()], &found).is_empty());
+    assert!(sent_after(from_ref(&snapshot), &found).is_empty());
     assert_eq!(sent_after(&[snapshot.replace("High", "Low")], &found), pairs(&[("00:00:00", "4")]));
     assert_eq!(sent_after(&[ATTACK_PATH.to_owned()], &found).len(), 1);
 }

@@ -85,7 +85,7 @@ async fn a_deletion_closes_whatever_the_last_state() {
             [attack_path("Insert", false), attack_path("Delete", false)],
         ] {
             simulator.reset().await;
-            deliver_all(&outlet, &[opens.clone()]).await;
+            deliver_all(&outlet, &[opens]).await;
             assert_eq!(state(&simulator.ticket().await), "1");
             deliver_all(&outlet, &[deletes.clone(), deletes]).await;
             let closed = simulator.ticket().await;
@@ -155,7 +155,7 @@ async fn an_event_opens_and_clears_one_alert() {
     ] {
         deliver_all(&outlet, &[record]).await;
     }
-    let events = simulator.list("received?vendor=servicenow&kind=event").await;
+    let events = simulator.rows("em_event").await;
     let severities: Vec<String> = events.iter().map(|event| text(&event["severity"])).collect();
     assert_eq!(severities, ["2", "0", "2", "0"]);
     simulator.no_violation().await;
