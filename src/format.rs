@@ -7,6 +7,7 @@ pub mod graph;
 pub mod json;
 pub mod leef;
 pub mod line;
+pub mod matter;
 pub mod members;
 pub mod record;
 pub mod redact;

@@ -85,6 +85,8 @@ struct Peer {
     fits: fn(&[u8]) -> bool,
     /// What the event is called in [`Peer::stored`]: its id, unless the other side knows it by another name.
     called: fn(&Event<'_>) -> String,
+    /// Whether an event that it takes must leave something there by that name: not where it only ends what was there.
+    leaves: fn(&Event<'_>) -> bool,
     /// The names of what the receiver holds, from the items that it received: with repeats, where it holds something twice.
     stored: fn(&[Value]) -> Vec<String>,
     /// Whether sending twice leaves one.
@@ -103,6 +105,7 @@ impl Peer {
         seed: None,
         fits: |_| true,
         called: |event| event.id.to_string(),
+        leaves: |_| true,
         stored: |_| Vec::new(),
         upserts: false,
         buries: true,
@@ -430,7 +433,7 @@ fn bodies() -> Vec<Vec<u8>> {
 /// What is sent to a destination.
 struct Load {
     rendered: Rendered,
-    /// What each record is called on the other side.
+    /// What each record that leaves something is called on the other side.
     called: Vec<String>,
 }
 
@@ -439,7 +442,7 @@ fn load(peer: &Peer, outlet: &Outlet, bodies: &[Vec<u8>]) -> Load {
     let mut called = Vec::new();
     let (rendered, _) = rendered(outlet, bodies, |event, record| {
         let fits = (peer.fits)(record);
-        called.extend(fits.then(|| (peer.called)(event)));
+        called.extend((fits && (peer.leaves)(event)).then(|| (peer.called)(event)));
         fits
     });
     Load { rendered, called }

@@ -1,21 +1,23 @@
-//! The incident that an alert becomes: the body that creates it.
+//! The incident that an alert or another matter becomes: the body that creates it.
 
 use std::borrow::Cow;
 
 use jiff::Timestamp;
 
+use super::labels::Labels;
+use super::matter;
 use super::row::MIRROR_ID;
 use super::severity::Levels;
 use crate::destinations::RenderError;
-use crate::event::{Alert, Event, EventId, Status};
+use crate::event::{Alert, Event, EventId, RecordKind, Status};
 use crate::format::alert::{intent_list, is_plausible, record_id, resource, status, technique_list, time, title};
-use crate::format::json::{Object, write_text};
+use crate::format::json::Object;
 use crate::format::severity::word;
 use crate::format::shrink;
 use crate::format::text::{self, Room};
 use crate::settings::Section;
 
-/// What an incident says of its alert, in custom fields and, for servers without those, in labels of the same names.
+/// What an incident says of its alert or other matter, in custom fields and, for servers without those, in labels of the same names.
 pub(super) mod fact {
     /// The alert's id, in the form that searches use.
     pub(in super::super) const ALERT_ID: &str = "mdcalertid";
@@ -23,7 +25,7 @@ pub(super) mod fact {
     pub(in super::super) const EVENT_ID: &str = "mdceventid";
     /// The alert's severity, in Defender for Cloud's words.
     pub(in super::super) const SEVERITY: &str = "mdcseverity";
-    /// The alert's status.
+    /// The alert's status, or the word for how another matter stands.
     pub(in super::super) const STATUS: &str = "mdcstatus";
     /// When the alert took that status, or changed otherwise.
     pub(in super::super) const STATE_TIME: &str = "mdcstatetime";
@@ -39,14 +41,17 @@ const TITLE_BYTES: usize = 150;
 /// Most bytes of the entity in an incident's name.
 const ENTITY_BYTES: usize = 100;
 /// Most bytes of a custom field or label.
-const FACT_BYTES: usize = 1000;
+pub(super) const FACT_BYTES: usize = 1000;
 /// Longest id of an alert that is searched for as it is.
 const PLAIN_BYTES: usize = 128;
 
 /// Writes incidents.
 #[derive(Debug)]
 pub(super) struct Incidents {
-    kind: String,
+    alert_type: String,
+    recommendation_type: String,
+    finding_type: String,
+    attack_path_type: String,
     owner: Option<String>,
     playbook: Option<String>,
     investigate: bool,
@@ -59,7 +64,10 @@ impl Incidents {
     /// Reads what the settings say of new incidents. `closes` is whether alerts that are over close theirs.
     pub(super) fn from_section(section: &Section<'_>, custom_fields_key: &'static str, closes: bool) -> Self {
         Self {
-            kind: section.string("INCIDENT_TYPE"),
+            alert_type: section.string("INCIDENT_TYPE"),
+            recommendation_type: section.string("RECOMMENDATION_TYPE"),
+            finding_type: section.string("FINDING_TYPE"),
+            attack_path_type: section.string("ATTACK_PATH_TYPE"),
             owner: section.text("OWNER"),
             playbook: section.text("PLAYBOOK"),
             investigate: section.flag("CREATE_INVESTIGATION"),
@@ -69,28 +77,40 @@ impl Incidents {
         }
     }
 
+    /// The type of the incident that a record of that kind becomes.
+    fn kind(&self, kind: RecordKind) -> &str {
+        match kind {
+            RecordKind::Recommendation => &self.recommendation_type,
+            RecordKind::Finding => &self.finding_type,
+            RecordKind::AttackPath => &self.attack_path_type,
+            _ => &self.alert_type,
+        }
+    }
+
     /// Appends the body of the request that creates the incident.
     pub(super) fn write(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), RenderError> {
-        let alert =
-            event.alert.as_deref().ok_or_else(|| RenderError("only an alert becomes an incident".to_owned()))?;
-        let id = alert_id(event);
-        let state_time = state_time(event, alert).to_string();
+        let story = match event.alert.as_deref() {
+            Some(alert) => Story::of_alert(event, alert),
+            None => matter::story(event)?,
+        };
+        let id = &story.id;
+        let state_time = story.state_time.to_string();
         let event_id = event.id.to_string();
         let facts = [
-            (fact::ALERT_ID, &*id),
-            (fact::STATUS, status(alert)),
+            (fact::ALERT_ID, &**id),
+            (fact::STATUS, &*story.status),
             (fact::STATE_TIME, &*state_time),
             (fact::SEVERITY, word(event.severity)),
             (fact::EVENT_ID, &*event_id),
         ];
-        // Nothing is left to investigate of an alert that is over before XSOAR hears of it.
-        let over = self.closes && matches!(alert.status, Status::Resolved | Status::Dismissed);
+        // Nothing is left to investigate of what is over before XSOAR hears of it.
+        let over = self.closes && story.is_over;
         let mut incident = Object::open(out);
-        incident.text("name", &name(event, alert));
-        incident.text("type", &self.kind);
+        incident.text("name", &story.name);
+        incident.text("type", self.kind(event.kind));
         incident.json("severity", self.levels.number(event.severity));
-        incident.text("occurred", &alert.start_time.filter(is_plausible).unwrap_or_else(|| time(event)).to_string());
-        incident.text("details", &details(event, alert));
+        incident.text("occurred", &story.occurred.to_string());
+        incident.text("details", &story.details);
         incident.json("createInvestigation", if self.investigate && !over { "true" } else { "false" });
         incident.optional("owner", self.owner.as_deref());
         incident.optional("playbookId", self.playbook.as_deref());
@@ -102,12 +122,41 @@ impl Incidents {
         let dropped = dropped.join(", ");
         let mut labels = Labels::open(incident.member("labels"));
         facts.iter().for_each(|(kind, value)| labels.push(kind, value));
-        label(event, alert, &mut labels);
+        story.labels.iter().for_each(|(kind, value)| labels.push(kind, value));
         labels.push("ShortenedFields", &dropped);
         labels.close();
         incident.text("rawJSON", &record);
         incident.close();
         Ok(())
+    }
+}
+
+/// What an incident says by the kind of its record.
+pub(super) struct Story<'e> {
+    /// What its incident is found by.
+    pub(super) id: String,
+    pub(super) status: Cow<'e, str>,
+    pub(super) state_time: Timestamp,
+    pub(super) is_over: bool,
+    pub(super) name: String,
+    pub(super) occurred: Timestamp,
+    pub(super) details: String,
+    /// Labels besides the facts.
+    pub(super) labels: Vec<(Cow<'static, str>, Cow<'e, str>)>,
+}
+
+impl<'e> Story<'e> {
+    fn of_alert(event: &'e Event<'_>, alert: &'e Alert<'_>) -> Self {
+        Self {
+            id: alert_id(event),
+            status: status(alert).into(),
+            state_time: state_time(event, alert),
+            is_over: matches!(alert.status, Status::Resolved | Status::Dismissed),
+            name: name(event, alert),
+            occurred: alert.start_time.filter(is_plausible).unwrap_or_else(|| time(event)),
+            details: details(event, alert),
+            labels: labels(event, alert),
+        }
     }
 }
 
@@ -130,41 +179,52 @@ fn state_time(event: &Event<'_>, alert: &Alert<'_>) -> Timestamp {
     times.into_iter().flatten().filter(is_plausible).max().unwrap_or_else(|| time(event))
 }
 
-/// `[MDC] Suspicious process - vm-web-01`.
 fn name(event: &Event<'_>, alert: &Alert<'_>) -> String {
     let entity = [alert.compromised_entity.as_deref(), alert.resource_name(), alert.facts().host.as_deref()]
         .into_iter()
         .flatten()
         .map(text::trim)
         .find(|entity| !entity.is_empty());
-    let title = line(title(event), TITLE_BYTES);
+    headline(title(event), entity.unwrap_or_default())
+}
+
+/// `[MDC] Suspicious process - vm-web-01`.
+pub(super) fn headline(title: &str, entity: &str) -> String {
+    let title = line(title, TITLE_BYTES);
     match entity {
-        Some(entity) => format!("[MDC] {title} - {}", line(entity, ENTITY_BYTES)),
-        None => format!("[MDC] {title}"),
+        "" => format!("[MDC] {title}"),
+        entity => format!("[MDC] {title} - {}", line(entity, ENTITY_BYTES)),
     }
 }
 
 /// The alert for people: what happened, where, what to do.
 fn details(event: &Event<'_>, alert: &Alert<'_>) -> String {
-    let mut details = alert.description_filled().unwrap_or_default().into_owned();
-    let mut add = |head: &str, body: &str| {
-        if !text::trim(body).is_empty() {
-            details.push_str(&format!("\n\n{head}:{body}"));
-        }
-    };
-    add("Resource", &spaced(resource(event)));
-    add("Tactics", &spaced(&intent_list(alert)));
-    add("Techniques", &spaced(&technique_list(alert)));
-    add("Remediation", &alert.remediation_steps().iter().map(|step| format!("\n- {step}")).collect::<String>());
-    add("Alert", &spaced(alert.alert_uri.as_deref().unwrap_or_default()));
-    let mut out = Vec::new();
-    let escape = |c| (c != '\n' && text::breaks_line(c)).then_some(" ");
-    text::push(&mut out, text::trim(&details), Room::bytes(DETAILS_BYTES), escape);
-    String::from_utf8_lossy(&out).into_owned()
+    let further = [
+        ("Resource", resource(event)),
+        ("Tactics", &intent_list(alert)),
+        ("Techniques", &technique_list(alert)),
+        ("Remediation", &steps(&alert.remediation_steps())),
+        ("Alert", alert.alert_uri.as_deref().unwrap_or_default()),
+    ];
+    told(&alert.description_filled().unwrap_or_default(), &further)
 }
 
-fn spaced(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!(" {text}") }
+/// A list of what to do, which begins with a line break.
+pub(super) fn steps(steps: &[String]) -> String {
+    steps.iter().map(|step| format!("\n- {step}")).collect()
+}
+
+/// A description, and paragraphs under their heads, for people.
+pub(super) fn told(description: &str, further: &[(&str, &str)]) -> String {
+    let mut told = description.to_owned();
+    for (head, body) in further.iter().filter(|(_, body)| !text::trim(body).is_empty()) {
+        let space = if body.starts_with('\n') { "" } else { " " };
+        told.push_str(&format!("\n\n{head}:{space}{body}"));
+    }
+    let mut out = Vec::new();
+    let escape = |c| (c != '\n' && text::breaks_line(c)).then_some(" ");
+    text::push(&mut out, text::trim(&told), Room::bytes(DETAILS_BYTES), escape);
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// The record as it came, or what of it has room, with the names of what was left out.
@@ -177,73 +237,38 @@ fn record<'e>(event: &Event<'e>) -> (Cow<'e, str>, Vec<String>) {
     (Cow::Owned(String::from_utf8_lossy(&out).into_owned()), dropped)
 }
 
-/// Adds the labels besides the facts.
-fn label(event: &Event<'_>, alert: &Alert<'_>, labels: &mut Labels<'_>) {
+/// The labels besides the facts.
+fn labels<'e>(event: &'e Event<'_>, alert: &'e Alert<'_>) -> Vec<(Cow<'static, str>, Cow<'e, str>)> {
     let facts = alert.facts();
-    let text = |value: &'_ Option<Cow<'_, str>>| value.as_deref().unwrap_or_default().to_owned();
-    for (kind, value) in [
-        ("SystemAlertId", record_id(event).to_owned()),
-        ("AlertType", text(&alert.alert_type)),
-        ("AlertUri", text(&alert.alert_uri)),
-        ("Product", text(&alert.product_name)),
-        ("ProductComponent", text(&alert.product_component_name)),
-        ("CompromisedEntity", text(&alert.compromised_entity)),
-        ("ResourceId", resource(event).to_owned()),
-        ("SubscriptionId", alert.subscription_id().unwrap_or_default().to_owned()),
-        ("Tactics", intent_list(alert).into_owned()),
-        ("Techniques", technique_list(alert).into_owned()),
-        ("SourceIP", text(&facts.source_ip)),
-        ("DestinationIP", text(&facts.destination_ip)),
-        ("Host", text(&facts.host)),
-        ("User", text(&facts.user)),
-        ("Process", text(&facts.process_name)),
-        ("File", text(&facts.file_name)),
-        ("FileHash", text(&facts.file_hash)),
-        ("Url", text(&facts.url)),
-        ("Domain", text(&facts.domain_name)),
-        ("Sample", if alert.is_sample() { "true".to_owned() } else { String::new() }),
-    ] {
-        labels.push(kind, &value);
-    }
-}
-
-/// A list of labels under construction.
-struct Labels<'o> {
-    out: &'o mut Vec<u8>,
-    empty: bool,
-}
-
-impl<'o> Labels<'o> {
-    /// Opens a list at the end of `out`.
-    fn open(out: &'o mut Vec<u8>) -> Self {
-        out.push(b'[');
-        Self { out, empty: true }
-    }
-
-    /// Adds a label, unless its value is empty.
-    fn push(&mut self, kind: &str, value: &str) {
-        let value = line(value, FACT_BYTES);
-        if value.is_empty() {
-            return;
-        }
-        if !self.empty {
-            self.out.push(b',');
-        }
-        self.empty = false;
-        self.out.extend_from_slice(b"{\"type\":");
-        write_text(self.out, kind);
-        self.out.extend_from_slice(b",\"value\":");
-        write_text(self.out, &value);
-        self.out.push(b'}');
-    }
-
-    fn close(self) {
-        self.out.push(b']');
-    }
+    let own = |value: &'e Option<Cow<'_, str>>| Cow::Borrowed(value.as_deref().unwrap_or_default());
+    let fact = |value: &Option<Cow<'_, str>>| Cow::Owned(value.as_deref().unwrap_or_default().to_owned());
+    let labels = [
+        ("SystemAlertId", record_id(event).into()),
+        ("AlertType", own(&alert.alert_type)),
+        ("AlertUri", own(&alert.alert_uri)),
+        ("Product", own(&alert.product_name)),
+        ("ProductComponent", own(&alert.product_component_name)),
+        ("CompromisedEntity", own(&alert.compromised_entity)),
+        ("ResourceId", resource(event).into()),
+        ("SubscriptionId", alert.subscription_id().unwrap_or_default().into()),
+        ("Tactics", intent_list(alert)),
+        ("Techniques", technique_list(alert)),
+        ("SourceIP", fact(&facts.source_ip)),
+        ("DestinationIP", fact(&facts.destination_ip)),
+        ("Host", fact(&facts.host)),
+        ("User", fact(&facts.user)),
+        ("Process", fact(&facts.process_name)),
+        ("File", fact(&facts.file_name)),
+        ("FileHash", fact(&facts.file_hash)),
+        ("Url", fact(&facts.url)),
+        ("Domain", fact(&facts.domain_name)),
+        ("Sample", if alert.is_sample() { "true".into() } else { "".into() }),
+    ];
+    labels.into_iter().map(|(kind, value)| (kind.into(), value)).collect()
 }
 
 /// One line of text with room for so many bytes.
-fn line(value: &str, bytes: usize) -> String {
+pub(super) fn line(value: &str, bytes: usize) -> String {
     let mut out = Vec::new();
     text::push(&mut out, text::trim(value), Room::bytes(bytes), |c| text::breaks_line(c).then_some(" "));
     String::from_utf8_lossy(&out).into_owned()

@@ -1,4 +1,5 @@
-//! Palo Alto Networks Cortex XSOAR 6 and 8, and Cortex XSIAM, which has the API of XSOAR 8: one incident for each alert.
+//! Palo Alto Networks Cortex XSOAR 6 and 8, and Cortex XSIAM, which has the API of XSOAR 8: one incident for each alert, and for other matters
+//! that somebody asks for.
 //!
 //! Facts: [Create or update an incident](https://docs-cortex.paloaltonetworks.com/r/Cortex-XSOAR-8-API/Create-or-update-an-incident), the
 //! [model of demisto-py](https://github.com/demisto/demisto-py) for version 6, and
@@ -6,6 +7,8 @@
 
 mod access;
 mod incident;
+mod labels;
+mod matter;
 mod reply;
 mod row;
 mod search;
@@ -18,6 +21,7 @@ use self::search::Matching;
 use super::{Destination, Kind, Rehearsal, RenderError};
 use crate::batch::{Limits, Records};
 use crate::event::Event;
+use crate::format::matter::Matter;
 use crate::parcel::{Parcel, Reply, Verdict};
 use crate::settings::{Section, Setting, SettingsError};
 use crate::transport::{HTTP_SETTINGS, HttpOptions, Transport};
@@ -26,7 +30,8 @@ use crate::transport::{HTTP_SETTINGS, HttpOptions, Transport};
 pub(super) const KIND: Kind = Kind {
     name: "paloalto_xsoar",
     title: "Palo Alto Networks Cortex XSOAR",
-    arrives: "One incident for each alert, kept up to date and closed with it (XSOAR 6 and 8, XSIAM)",
+    arrives: "One incident for each alert, kept up to date and closed with it (XSOAR 6 and 8, XSIAM); unhealthy recommendations, findings and attack \
+              paths if you ask for them",
     settings: &[SETTINGS, HTTP_SETTINGS],
     events: "alert",
     snapshots: false,
@@ -65,7 +70,14 @@ const SETTINGS: &[Setting] = &[
         "advanced",
         "Security level that the key of version 8 was made with: advanced (only a hash of it travels) or standard.",
     ),
-    Setting::default("INCIDENT_TYPE", "Defender for Cloud Alert", "Type of new incidents."),
+    Setting::default("INCIDENT_TYPE", "Defender for Cloud Alert", "Type of new incidents of alerts."),
+    Setting::default(
+        "RECOMMENDATION_TYPE",
+        "Defender for Cloud Recommendation",
+        "Type of new incidents of recommendations, where EVENTS names those.",
+    ),
+    Setting::default("FINDING_TYPE", "Defender for Cloud Finding", "Type of new incidents of findings."),
+    Setting::default("ATTACK_PATH_TYPE", "Defender for Cloud Attack Path", "Type of new incidents of attack paths."),
     Setting::optional("OWNER", "User that new incidents are assigned to; without it, nobody."),
     Setting::optional("PLAYBOOK", "Id of the playbook for new incidents; without it, the one of INCIDENT_TYPE."),
     Setting::default(
@@ -73,11 +85,15 @@ const SETTINGS: &[Setting] = &[
         "true",
         "Whether a new incident's playbook starts at once. It never does for an alert that is resolved already.",
     ),
-    Setting::default("CLOSE", "true", "Whether a resolved or dismissed alert closes its incident."),
+    Setting::default(
+        "CLOSE",
+        "true",
+        "Whether a resolved or dismissed alert closes its incident, and likewise what is healthy or gone.",
+    ),
     Setting::default(
         "CLOSE_REASON",
         "Resolved",
-        "Close reason for a resolved alert; one of those that your XSOAR knows.",
+        "Close reason for a resolved alert, and for what is healthy or gone; one of those that your XSOAR knows.",
     ),
     Setting::default(
         "DISMISS_REASON",
@@ -161,9 +177,9 @@ impl Destination for Xsoar {
         Limits { records: 1, lanes: self.concurrency, ..Limits::ANY }
     }
 
-    /// An incident is about an alert; other records make none.
+    /// Alerts, and what else is open or settled; other records make no incident.
     fn takes(&self, event: &Event<'_>) -> bool {
-        event.alert.is_some()
+        event.alert.is_some() || Matter::of(event).is_some()
     }
 
     /// The body that creates the incident; the conversation takes from it what else it needs to know.

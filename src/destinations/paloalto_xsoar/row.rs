@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::incident::fact;
+use super::matter::{self, label};
 use crate::event::{Status, parse_time};
 use crate::format::json::Object;
 
@@ -103,9 +104,20 @@ impl<'j> Row<'j> {
         same(self.text(MIRROR_ID), ours.text(MIRROR_ID)) || same(self.fact(fact::ALERT_ID), ours.fact(fact::ALERT_ID))
     }
 
-    /// The status of the alert.
+    /// The status of the alert, or what is like it of another matter.
     pub(super) fn status(&self) -> Status {
-        self.fact(fact::STATUS).map_or(Status::Unknown, |text| Status::from_text(&text))
+        self.fact(fact::STATUS).map_or(Status::Unknown, |text| matter::status(&text))
+    }
+
+    /// Whether this is no alert, and settled: where XSOAR never heard of it, there is nothing to tell.
+    pub(super) fn is_idle(&self) -> bool {
+        self.fact(label::KIND).is_some() && self.status() == Status::Resolved
+    }
+
+    /// Whether this is part of a weekly snapshot and says nothing that `held` does not.
+    pub(super) fn repeats(&self, held: &Self) -> bool {
+        let stands = |row: &Self| row.state().map(|State(_, rank)| (rank, row.fact(fact::SEVERITY)));
+        self.fact(label::SNAPSHOT).is_some_and(|text| text == "true") && stands(self) == stands(held)
     }
 
     /// The state of the alert; nothing where the incident does not say.

@@ -113,6 +113,7 @@ impl Talk<'_> {
         }
         then(match self.xsoar.matching.after(by) {
             Some(next) => self.search(next, Stage::Find(next)),
+            None if self.ours.is_idle() => return Verdict::Accepted,
             None => self.say(&self.xsoar.access.incident, self.record.as_bytes().to_vec(), Stage::Create),
         })
     }
@@ -124,7 +125,7 @@ impl Talk<'_> {
         match (row.state(), self.ours.state()) {
             (Some(held), Some(ours)) if held > ours => Verdict::Accepted,
             // The same once more. An attempt before this one may have come as far as the update.
-            (Some(held), Some(ours)) if held == ours => match closes {
+            (Some(held), Some(ours)) if held == ours || self.ours.repeats(row) => match closes {
                 true => then(self.close(&id)),
                 false => Verdict::Accepted,
             },
@@ -212,8 +213,9 @@ impl Talk<'_> {
         let status = self.ours.status();
         let closing = &self.xsoar.closing;
         let reason = if status == Status::Dismissed { &closing.dismissed } else { &closing.resolved };
+        let word = self.ours.fact(fact::STATUS).unwrap_or_default();
         let time = self.ours.fact(fact::STATE_TIME).unwrap_or_default();
-        self.end(id, reason, &format!("{} in Microsoft Defender for Cloud, {time}", status.name()), Stage::Close)
+        self.end(id, reason, &format!("{word} in Microsoft Defender for Cloud, {time}"), Stage::Close)
     }
 
     fn end(&self, id: &str, reason: &str, notes: &str, stage: Stage) -> HttpParcel {

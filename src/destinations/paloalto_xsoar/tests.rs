@@ -10,7 +10,10 @@ use crate::settings::Values;
 
 const BRUTE_FORCE: &str = include_str!("../../../tests/fixtures/events/alert_ssh_brute_force.json");
 const EVERY_ENTITY: &str = include_str!("../../../tests/fixtures/events/alert_every_entity.json");
-const RECOMMENDATION: &str = include_str!("../../../tests/fixtures/events/recommendation_vm_ports.json");
+const RECOMMENDATION: &str = include_str!("../../../tests/fixtures/matters/recommendation.json");
+const FINDING: &str = include_str!("../../../tests/fixtures/matters/finding.json");
+const ATTACK_PATH: &str = include_str!("../../../tests/fixtures/matters/attack_path.json");
+const SCORE: &str = include_str!("../../../tests/fixtures/events/secure_score.json");
 
 const EIGHT: &[(&str, &str)] = &[("URL", "https://api-acme.xdr.example"), ("API_KEY", "hunter2"), ("KEY_ID", "7")];
 const SIX: &[(&str, &str)] = &[("URL", "https://xsoar.example/acc_soc"), ("API_KEY", "hunter2"), ("VERSION", "6")];
@@ -415,10 +418,65 @@ fn records_are_bounded_and_say_what_they_lack() {
 }
 
 #[test]
-fn only_alerts_become_incidents() {
+fn matters_become_incidents() {
     let (texts, mut decoded) = (Texts::default(), Decoded::default());
-    let body = format!("{BRUTE_FORCE}\n{RECOMMENDATION}");
+    let body = [BRUTE_FORCE, RECOMMENDATION, FINDING, ATTACK_PATH, SCORE].join("\n");
     decode(body.as_bytes(), parse_time("2026-02-06T00:00:00Z").unwrap(), &texts, &mut decoded);
     let xsoar = open(&[EIGHT]).unwrap();
-    assert_eq!(decoded.events.iter().map(|event| xsoar.takes(event)).collect::<Vec<_>>(), [true, false]);
+    let taken: Vec<bool> = decoded.events.iter().map(|event| xsoar.takes(event)).collect();
+    assert_eq!(taken, [true, true, true, true, false]);
+}
+
+#[test]
+fn incidents_of_other_matters_are_these() {
+    let own = [("RECOMMENDATION_TYPE", "Posture"), ("SEVERITY_MAP", "critical=3")];
+    for (name, settings, body) in
+        [("recommendation", &own[..], RECOMMENDATION), ("finding", &[], FINDING), ("attack_path", &[], ATTACK_PATH)]
+    {
+        let incident = serde_json::to_string_pretty(&rendered(&[settings, EIGHT], body)).unwrap();
+        insta::assert_snapshot!(format!("xsoar_{name}"), incident);
+    }
+}
+
+/// What the search found: the incident as that record made it.
+fn found(body: &str, change: &Value) -> Value {
+    let mut row = rendered(&[EIGHT], body);
+    row.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    json!({"total": 1, "data": [row]})
+}
+
+#[test]
+fn what_is_settled_closes_its_incident_and_makes_none() {
+    let xsoar = open(&[EIGHT]).unwrap();
+    let row = found(RECOMMENDATION, &json!({"id": "11", "version": 1, "status": 1}));
+    let (healthy, deleted) =
+        (RECOMMENDATION.replace("Unhealthy", "Healthy"), RECOMMENDATION.replace("Write", "Delete"));
+    for (body, word) in [(healthy, "Healthy"), (deleted, "Deleted")] {
+        let search = begun(&xsoar, &body);
+        let by_field = next(&xsoar, &search, 200, &none());
+        assert!(matches!(xsoar.judge(&by_field, &reply(200, &none().to_string()), 1), Verdict::Accepted), "{word}");
+        let update = next(&xsoar, &search, 200, &row);
+        assert_eq!(request(&update).1["customFields"]["mdcstatus"], word);
+        let (path, close) = request(&next(&xsoar, &update, 200, &json!({"id": "11"})));
+        assert!(path.ends_with("/incident/close"));
+        assert_eq!(close["closeReason"], "Resolved");
+        assert!(close["closeNotes"].as_str().unwrap().starts_with(word));
+    }
+}
+
+#[test]
+fn a_snapshot_without_news_changes_nothing_and_one_with_news_does() {
+    let xsoar = open(&[EIGHT]).unwrap();
+    let snapshot = ATTACK_PATH.replace(r#""isSnapshot":false"#, r#""isSnapshot":true"#);
+    let held = |severity: &str| {
+        let custom = json!({"mdcalertid": rendered(&[EIGHT], ATTACK_PATH)["customFields"]["mdcalertid"], "mdcstatus": "Active",
+            "mdcstatetime": "2026-02-05T00:00:00Z", "mdcseverity": severity});
+        found(ATTACK_PATH, &json!({"id": "11", "version": 1, "status": 1, "customFields": custom}))
+    };
+    for (body, severity, writes) in
+        [(snapshot.as_str(), "High", false), (&snapshot, "Low", true), (ATTACK_PATH, "High", true)]
+    {
+        let verdict = xsoar.judge(&begun(&xsoar, body), &reply(200, &held(severity).to_string()), 1);
+        assert_eq!(matches!(verdict, Verdict::Then(_)), writes, "{severity}: {verdict:?}");
+    }
 }

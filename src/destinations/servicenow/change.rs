@@ -35,13 +35,14 @@ pub(super) enum Change {
 pub(super) fn decide(ticket: &Row, report: &Report, number: u32, states: &States, impacts: &ImpactMap) -> Change {
     let before = ticket.said();
     let said = before.map_or(report.said, |before| report.said.after(&before));
-    if before.is_some_and(|before| said <= before) {
+    let repeats = report.matter.as_ref().is_some_and(|standing| standing.is_snapshot);
+    if before.is_some_and(|before| said <= before || repeats && said.is_same(&before)) {
         return Change::Nothing;
     }
     let was_over = before.is_some_and(|before| before.is_over());
     let mut change = columns([("correlation_display", &said.to_string())]);
     let report = Report { said, ..report.clone() };
-    let is_news = before.is_none_or(|before| (before.status, before.severity) != (said.status, said.severity));
+    let is_news = before.is_none_or(|before| !before.is_same(&said));
     if is_news {
         change.insert("work_notes".to_owned(), json!(report.note()));
     }

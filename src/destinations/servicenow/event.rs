@@ -2,24 +2,26 @@
 //!
 //! It takes an older word about an alert like any other. So a look at what its alerts know comes first, where the user may read them.
 
+mod story;
+
 use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use self::story::Story;
 use super::desk::then;
 use super::instance::{self, Instance, result};
-use super::key::key;
 use super::said::{Said, glide};
 use super::ticket::shortened;
 use super::{Destination, Selection};
 use crate::batch::{Limits, Records};
 use crate::destinations::RenderError;
-use crate::event::{Alert, Event};
-use crate::format::alert::{intent_list, or_empty, resource, signature, status, technique_list, time, title};
+use crate::event::Event;
+use crate::format::alert::time;
 use crate::format::json::Object;
-use crate::format::severity::{SeverityMap, word};
-use crate::format::text;
+use crate::format::severity::SeverityMap;
+use crate::format::{record, text};
 use crate::parcel::{HttpParcel, Parcel, Reply, Verdict};
 use crate::settings::{Section, SettingsError};
 use crate::transport::{HttpOptions, Transport};
@@ -28,8 +30,6 @@ use crate::transport::{HttpOptions, Transport};
 const COLUMN_CHARS: usize = 100;
 /// Longest `description` on an instance that nobody changed.
 const BODY_CHARS: usize = 4000;
-/// Longest value in `additional_info`: a look brings those of a whole request back.
-const INFO_CHARS: usize = 500;
 /// Most events of a request; the look before it names as many keys in its address.
 const EVENTS: usize = 50;
 /// Severity that clears an alert.
@@ -83,32 +83,29 @@ impl Destination for Events {
     }
 
     fn render(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), RenderError> {
-        let alert = event.alert.as_deref().ok_or_else(|| RenderError("only alerts become events".to_owned()))?;
-        let said = Said::of(event, alert);
+        let Story { said, key, class, node, resource, metric, told, info } = match event.alert.as_deref() {
+            Some(alert) => Story::of_alert(event, alert),
+            None => Story::of_matter(event)?,
+        };
         let severity = self.severities.number(event.severity).to_string();
         let (severity, resolution) = if said.is_over() { (CLEAR, END) } else { (severity.as_str(), OPEN) };
-        let facts = alert.facts();
-        let node =
-            [or_empty(&facts.host), or_empty(&alert.compromised_entity), alert.resource_name().unwrap_or_default()];
-        let node = node.into_iter().map(text::trim).find(|node| !node.is_empty()).unwrap_or_default();
         // Without any time of its own, the event happened when it was seen.
         let time_of_event = if said.time.as_second() > 0 { said.glide_time() } else { glide(time(event)) };
-        let title = text::trim(title(event));
-        let told = alert.description_filled().unwrap_or_default();
+        let title = record::title(event);
         let column = |value: &str| shortened(text::trim(value), COLUMN_CHARS);
         let mut record = Object::open(out);
         record.text("source", &self.source);
-        record.text("event_class", &column(or_empty(&alert.product_name)));
-        record.text("node", &column(node));
-        record.text("resource", &column(alert.resource_name().unwrap_or_default()));
-        record.text("type", &column(signature(event)));
-        record.text("metric_name", &column(&intent_list(alert)));
-        record.text("message_key", &key(event));
+        record.text("event_class", &column(&class));
+        record.text("node", &column(&node));
+        record.text("resource", &column(&resource));
+        record.text("type", &column(&record::signature(event)));
+        record.text("metric_name", &column(&metric));
+        record.text("message_key", &key);
         record.text("severity", severity);
         record.text("resolution_state", resolution);
         record.text("time_of_event", &time_of_event);
-        record.text("description", &shortened(&format!("{title}: {}", text::trim(&told)), BODY_CHARS));
-        record.text("additional_info", &additional_info(event, alert, &said));
+        record.text("description", &shortened(&format!("{}: {}", text::trim(&title), text::trim(&told)), BODY_CHARS));
+        record.text("additional_info", &info);
         record.close();
         Ok(())
     }
@@ -165,17 +162,28 @@ struct Told {
 }
 
 impl Told {
-    /// What was said of the alert; nothing where somebody else wrote it.
+    /// What was said of the alert or matter; nothing where somebody else wrote it.
+    fn info(&self) -> Option<Info> {
+        serde_json::from_str(&self.additional_info).ok()
+    }
+
     fn said(&self) -> Option<Said> {
-        #[derive(Deserialize)]
-        struct Info {
-            state: Said,
-        }
-        serde_json::from_str::<Info>(&self.additional_info).ok().map(|info| info.state)
+        self.info().map(|info| info.state)
     }
 
     fn is_about(&self, other: &Self) -> bool {
         self.message_key.eq_ignore_ascii_case(&other.message_key)
+    }
+
+    /// Whether it says nothing that `last` did not.
+    fn repeats(&self, last: Option<Said>) -> bool {
+        let same = |info: Info| info.snapshot.is_some() && last.is_some_and(|last| info.state.is_same(&last));
+        self.info().is_some_and(same)
+    }
+
+    /// Whether it ends what nobody heard of, and is no alert: of those there are too many to be told.
+    fn is_idle(&self) -> bool {
+        self.info().is_some_and(|info| info.kind.is_some() && info.state.is_over())
     }
 
     /// The event that would have come before this one, which ends an alert.
@@ -188,14 +196,28 @@ impl Told {
     }
 }
 
+/// What is read back of `additional_info`.
+#[derive(Deserialize)]
+struct Info {
+    state: Said,
+    /// Kind of the record, where that is no alert.
+    kind: Option<String>,
+    /// There is one where the record is part of the weekly full state.
+    snapshot: Option<String>,
+}
+
 /// What of these events to send to an instance that knows these alerts: what is newer. An end without a beginning would leave nothing behind
 /// that an older word could be compared with; so it gets one.
 fn news(events: Vec<Told>, known: &[Told], severities: &SeverityMap) -> Vec<Told> {
     let mut news: Vec<Told> = Vec::with_capacity(events.len());
     for event in events {
-        let mut same = known.iter().chain(&news).filter(|other| other.is_about(&event)).peekable();
-        let beginning = if same.peek().is_none() { event.beginning(severities) } else { None };
-        if !same.any(|other| other.said() >= event.said()) {
+        let same: Vec<&Told> = known.iter().chain(&news).filter(|other| other.is_about(&event)).collect();
+        if same.is_empty() && event.is_idle() {
+            continue;
+        }
+        let beginning = if same.is_empty() { event.beginning(severities) } else { None };
+        let last = same.iter().filter_map(|other| other.said()).max();
+        if same.is_empty() || last < event.said() && !event.repeats(last) {
             news.extend(beginning);
             news.push(event);
         }
@@ -268,40 +290,6 @@ fn probed(reply: &Reply, records: usize) -> Verdict {
         Ok(_) => Verdict::Accepted,
         Err(verdict) => verdict,
     }
-}
-
-/// An object as text, since every value of an event is one; of texts, so that event rules can read each.
-fn additional_info(event: &Event<'_>, alert: &Alert<'_>, said: &Said) -> String {
-    let facts = alert.facts();
-    let (id, techniques, tactics) = (event.id.to_string(), technique_list(alert), intent_list(alert));
-    let steps = alert.remediation_steps().join("\n");
-    let said = said.to_string();
-    let named = [
-        ("event_id", id.as_str()),
-        ("state", &said),
-        ("alert_id", or_empty(&alert.system_alert_id)),
-        ("title", title(event)),
-        ("severity", word(event.severity)),
-        ("status", status(alert)),
-        ("resource_id", resource(event)),
-        ("subscription_id", alert.subscription_id().unwrap_or_default()),
-        ("compromised_entity", or_empty(&alert.compromised_entity)),
-        ("tactics", &tactics),
-        ("techniques", &techniques),
-        ("source_ip", or_empty(&facts.source_ip)),
-        ("destination_ip", or_empty(&facts.destination_ip)),
-        ("user", or_empty(&facts.user)),
-        ("command_line", or_empty(&facts.command_line)),
-        ("remediation", &steps),
-        ("link", or_empty(&alert.alert_uri)),
-    ];
-    let mut out = Vec::new();
-    let mut info = Object::open(&mut out);
-    for (name, value) in named.into_iter().filter(|(_, value)| !value.is_empty()) {
-        info.text(name, &shortened(value, INFO_CHARS));
-    }
-    info.close();
-    String::from_utf8(out).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -53,8 +53,7 @@ impl Rows {
         };
         let said = talk.report.said;
         let Some(ticket) = found.first() else {
-            // The ticket before this one is closed, and the alert is not active again: there is nothing to follow up.
-            if talk.number > 1 && !said.is_active() {
+            if !talk.makes_ticket() {
                 return Verdict::Accepted;
             }
             let mut new = self.desk.new_ticket(&talk, &said);

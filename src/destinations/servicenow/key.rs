@@ -1,6 +1,7 @@
 //! By what name a ticket is found again.
 
 use crate::event::{Event, EventId};
+use crate::format::matter::Matter;
 use crate::format::text;
 
 /// What every key begins with.
@@ -26,8 +27,14 @@ pub(super) fn key(event: &Event<'_>) -> String {
     }
 }
 
+/// The key of another matter: `mdc:`, its word, and its hash, as in `mdc:rec:0123456789abcdef0123456789abcdef`. Its id is a resource id, which is
+/// long, and holds what a query would understand.
+pub(super) fn of_matter(matter: &Matter) -> String {
+    format!("{PREFIX}{}:{}", matter.word, matter.id)
+}
+
 /// The key of the alert's n-th ticket: a closed ticket stays closed, and an alert that is active again gets a new one. No alert id holds
-/// a colon, so that no other alert's key is like it.
+/// a colon, and no number is as long as a hash, so that no other key is like it.
 pub(super) fn of_ticket(key: &str, number: u32) -> String {
     if number <= 1 { key.to_owned() } else { format!("{key}:{number}") }
 }

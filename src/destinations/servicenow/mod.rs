@@ -11,6 +11,7 @@ mod impact;
 mod import;
 mod instance;
 mod key;
+mod matter;
 mod row;
 mod said;
 mod states;
@@ -20,6 +21,7 @@ mod ticket;
 
 use super::{Destination, Kind, Rehearsal};
 use crate::event::Event;
+use crate::format::matter::Matter;
 use crate::settings::{Section, Setting, SettingsError};
 use crate::transport::HTTP_SETTINGS;
 
@@ -27,7 +29,8 @@ use crate::transport::HTTP_SETTINGS;
 pub(super) const KIND: Kind = Kind {
     name: "servicenow",
     title: "ServiceNow",
-    arrives: "One ticket per alert that follows its status (incident, security incident, import set), or events; alerts only",
+    arrives: "One ticket per alert that follows its status (incident, security incident, import set), or events; unhealthy recommendations, findings \
+              and attack paths if you ask for them",
     settings: &[SETTINGS, HTTP_SETTINGS],
     events: "alert",
     snapshots: false,
@@ -84,7 +87,7 @@ const SETTINGS: &[Setting] = &[
     ),
     Setting::default(
         "CLOSE_NOTES",
-        "Closed by Defender Relay: the alert is resolved or dismissed in Microsoft Defender for Cloud.",
+        "Closed by Defender Relay: resolved, dismissed, healthy or gone in Microsoft Defender for Cloud.",
         "Text of close_notes.",
     ),
     Setting::optional(
@@ -125,7 +128,7 @@ const SETTINGS: &[Setting] = &[
     Setting::default(
         "INCIDENTS",
         "also",
-        "What to do with alerts that are incidents, which sum up other alerts: also (take both), only (take nothing else) or never.",
+        "What to do with alerts that are incidents, which sum up other alerts: also (take both), only (take no others) or never.",
     ),
     Setting::default("CONCURRENCY", "2", "Tickets worked on at once, between 1 and 4."),
 ];
@@ -147,7 +150,7 @@ fn open(section: &Section<'_>) -> Result<Box<dyn Destination>, SettingsError> {
     })
 }
 
-/// Which alerts are taken. Other records are no matter for a ticket.
+/// Which alerts are taken. Of other records the setting `EVENTS` chooses; those that are no matter for a ticket never are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Selection {
     /// All.
@@ -164,11 +167,12 @@ impl Selection {
     }
 
     fn takes(self, event: &Event<'_>) -> bool {
-        event.alert.as_deref().is_some_and(|alert| match self {
-            Self::All => true,
-            Self::Incidents => alert.is_incident,
-            Self::Members => !alert.is_incident,
-        })
+        match (event.alert.as_deref(), self) {
+            (Some(_), Self::All) => true,
+            (Some(alert), Self::Incidents) => alert.is_incident,
+            (Some(alert), Self::Members) => !alert.is_incident,
+            (None, _) => Matter::of(event).is_some(),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What Defender for Cloud said last about an alert: the memory by which an older word is told from a newer one.
+//! What Defender for Cloud said last about an alert or another matter: the memory by which an older word is told from a newer one.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Alert, Event, Severity, Status};
 use crate::format::alert::is_plausible;
+use crate::format::matter::Matter;
 use crate::format::severity::word;
 
 /// What the text begins with; a person reads it as the source of the ticket.
@@ -22,7 +23,7 @@ const PREFIX: &str = "Defender for Cloud ";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub(super) struct Said {
-    /// The latest of the alert's own times.
+    /// The latest of an alert's own times; of another matter, since when it stands so.
     pub(super) time: Timestamp,
     /// Its status.
     pub(super) status: Status,
@@ -38,6 +39,17 @@ impl Said {
         let latest = times.into_iter().flatten().filter(is_plausible).max();
         let time = latest.or(alert.start_time.filter(is_plausible)).unwrap_or(Timestamp::UNIX_EPOCH);
         Self { time, status: alert.status, severity: event.severity }
+    }
+
+    /// The state that a record tells of a matter other than an alert: open ones are new, settled ones are resolved.
+    pub(super) const fn of_matter(event: &Event<'_>, matter: &Matter) -> Self {
+        let status = if matter.is_open { Status::New } else { Status::Resolved };
+        Self { time: matter.changed, status, severity: event.severity }
+    }
+
+    /// Whether both say that it stands the same, whenever they said it.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        (self.status, self.severity) == (other.status, other.severity)
     }
 
     /// Whether the alert is resolved or dismissed.

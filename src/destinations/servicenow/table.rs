@@ -94,9 +94,8 @@ impl Tickets {
                 reason: "the user cannot find the ticket that it has just created; give it the right to read the table"
                     .to_owned(),
             },
-            // The ticket before this one is closed, and the alert is not active again: there is nothing to follow up.
-            None if talk.number > 1 && !talk.report.said.is_active() => Verdict::Accepted,
-            None => self.create(talk),
+            None if talk.makes_ticket() => self.create(talk),
+            None => Verdict::Accepted,
         }
     }
 

@@ -110,6 +110,13 @@ impl Talk {
         Self { stage, ..self }
     }
 
+    /// Whether a ticket is to be made where there is none. An alert always has its first one: an older word may come late. Of other matters
+    /// there are far more that nobody heard of before they were settled; and what is over needs no follow-up.
+    pub(super) fn makes_ticket(&self) -> bool {
+        let is_first_of_alert = self.number == 1 && self.report.matter.is_none();
+        is_first_of_alert || self.report.said.is_active()
+    }
+
     /// A look for the ticket after this one.
     pub(super) fn next(self, sys_id: &str) -> Self {
         Self { number: self.number + 1, parent: Some(sys_id.to_owned()), ..Self::about(self.report) }

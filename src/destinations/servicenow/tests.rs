@@ -7,7 +7,12 @@ use crate::parcel::{Auth, HttpParcel, Parcel};
 use crate::settings::Values;
 
 pub(super) const BRUTE_FORCE: &str = include_str!("../../../tests/fixtures/events/alert_ssh_brute_force.json");
-const RECOMMENDATION: &str = include_str!("../../../tests/fixtures/events/recommendation_vm_ports.json");
+pub(super) const RECOMMENDATION: &str = include_str!("../../../tests/fixtures/matters/recommendation.json");
+pub(super) const FINDING: &str = include_str!("../../../tests/fixtures/matters/finding.json");
+pub(super) const ATTACK_PATH: &str = include_str!("../../../tests/fixtures/matters/attack_path.json");
+const SCORE: &str = include_str!("../../../tests/fixtures/events/secure_score.json");
+const COMPLIANCE: &str = include_str!("../../../tests/fixtures/events/compliance.json");
+const LOG: &str = include_str!("../../../tests/fixtures/events/activity_log.json");
 const INCIDENT: &str = include_str!("../../../tests/fixtures/events/alert_flat_incident.json");
 const URL: (&str, &str) = ("URL", "https://acme.service-now.com");
 const BASIC: [(&str, &str); 2] = [("USER", "relay"), ("PASSWORD", "hunter2")];
@@ -116,13 +121,16 @@ fn faults_are_named_all_at_once_and_without_values() {
 }
 
 #[test]
-fn only_alerts_are_taken_and_incidents_as_the_settings_say() {
+fn matters_are_taken_and_incidents_as_the_settings_say() {
     for mode in ["table", "import", "event"] {
         for (incidents, takes) in [("also", [true, true]), ("only", [false, true]), ("never", [true, false])] {
             let destination = open_with(&[("MODE", mode), ("INCIDENTS", incidents)]);
             let taken = [BRUTE_FORCE, INCIDENT].map(|body| with_event(body, |event| destination.takes(event)));
             assert_eq!(taken, takes, "{mode} {incidents}");
-            assert!(!with_event(RECOMMENDATION, |event| destination.takes(event)));
+            let takes = |body: &str| with_event(body, |event| destination.takes(event));
+            assert!([RECOMMENDATION, FINDING, ATTACK_PATH].into_iter().all(takes));
+            assert!(![SCORE, COMPLIANCE, LOG].into_iter().any(takes));
+            assert!(!takes(&RECOMMENDATION.replace("Unhealthy", "")), "it opens and closes nothing");
         }
     }
 }

@@ -1,9 +1,10 @@
-//! What a ticket says of an alert.
+//! What a ticket says of an alert, and of other matters.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::key::key;
+use super::matter::{self, Standing};
 use super::said::{Said, glide};
 use crate::destinations::RenderError;
 use crate::event::{Alert, Event};
@@ -19,12 +20,12 @@ const BODY_CHARS: usize = 4000;
 const FACT_CHARS: usize = 300;
 const TEXT_CHARS: usize = 1500;
 
-/// An alert as its ticket is told of it; what a conversation with the instance carries along.
+/// An alert or another matter as its ticket is told of it; what a conversation with the instance carries along.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Report {
     /// Id of the event.
     pub(super) event: String,
-    /// Key of the alert.
+    /// Key of the alert or matter.
     pub(super) key: String,
     /// What the event says of the alert's state.
     pub(super) said: Said,
@@ -32,36 +33,46 @@ pub(super) struct Report {
     pub(super) short_description: String,
     /// The facts, one a line, then the alert's own text and what to do.
     pub(super) description: String,
+    /// How the matter stands, where it is no alert.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) matter: Option<Standing>,
 }
 
 impl Report {
     /// What the event says.
     ///
     /// # Errors
-    /// When it is no alert.
+    /// When it is no matter for a ticket.
     pub(super) fn of(event: &Event<'_>) -> Result<Self, RenderError> {
-        let alert = event.alert.as_deref().ok_or_else(|| RenderError("only alerts become tickets".to_owned()))?;
+        let Some(alert) = event.alert.as_deref() else { return matter::report(event) };
         Ok(Self {
             event: event.id.to_string(),
             key: key(event),
             said: Said::of(event, alert),
             short_description: short_description(event, alert),
             description: description(event, alert),
+            matter: None,
         })
     }
 
     /// What a work note says of this state.
     pub(super) fn note(&self) -> String {
-        let Self { said, event, .. } = self;
-        let (status, severity, time) = (said.status.name(), word(said.severity), said.glide_time());
+        let Self { said, event, matter, .. } = self;
+        let status = matter.as_ref().map_or(said.status.name(), |standing| &standing.word);
+        let (severity, time) = (word(said.severity), said.glide_time());
         format!("Defender for Cloud: status {status}, severity {severity}, as of {time} GMT. Event {event}.")
     }
 }
 
 fn short_description(event: &Event<'_>, alert: &Alert<'_>) -> String {
-    let mut line = format!("[MDC][{}] {}", word(event.severity), text::trim(title(event)));
     let about = [or_empty(&alert.compromised_entity), alert.resource_name().unwrap_or_default()];
-    if let Some(about) = about.into_iter().map(text::trim).find(|about| !about.is_empty()) {
+    headline(event, title(event), about.into_iter().map(text::trim).find(|about| !about.is_empty()).unwrap_or_default())
+}
+
+/// `[MDC][High] Title - what it is about`.
+pub(super) fn headline(event: &Event<'_>, title: &str, about: &str) -> String {
+    let mut line = format!("[MDC][{}] {}", word(event.severity), text::trim(title));
+    if !about.is_empty() {
         line.push_str(" - ");
         line.push_str(about);
     }
@@ -94,21 +105,28 @@ fn description(event: &Event<'_>, alert: &Alert<'_>) -> String {
         ("Link", or_empty(&alert.alert_uri)),
         ("Sample", if alert.is_sample() { "yes: this alert is simulated" } else { "" }),
     ];
+    body(named, &alert.description_filled().unwrap_or_default(), &alert.remediation_steps())
+}
+
+/// The facts that there are, one a line, then what the matter is and what to do.
+pub(super) fn body<'f>(facts: impl IntoIterator<Item = (&'f str, &'f str)>, told: &str, steps: &[String]) -> String {
     let mut lines = String::new();
-    for (name, value) in
-        named.into_iter().map(|(name, value)| (name, text::trim(value))).filter(|(_, value)| !value.is_empty())
-    {
-        lines.push_str(name);
-        lines.push_str(": ");
-        lines.push_str(&shortened(value, FACT_CHARS));
-        lines.push('\n');
+    for (name, value) in facts {
+        let value = text::trim(value);
+        if !value.is_empty() {
+            lines.push_str(name);
+            lines.push_str(": ");
+            lines.push_str(&shortened(value, FACT_CHARS));
+            lines.push('\n');
+        }
     }
-    if let Some(told) = alert.description_filled().as_deref().map(text::trim).filter(|told| !told.is_empty()) {
+    let told = text::trim(told);
+    if !told.is_empty() {
         lines.push('\n');
         push_paragraphs(&mut lines, told, TEXT_CHARS);
         lines.push('\n');
     }
-    for (number, step) in alert.remediation_steps().iter().enumerate() {
+    for (number, step) in steps.iter().enumerate() {
         lines.push_str(if number == 0 { "\nWhat to do:\n- " } else { "- " });
         lines.push_str(text::trim(step));
         lines.push('\n');

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use defender_relay::deliver::{Fate, Outlet, probe};
-use defender_relay::event::{Event, EventId};
+use defender_relay::event::{Event, EventId, Outcome};
 use defender_relay::parcel::Verdict;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -27,6 +27,7 @@ pub(super) const V6: Peer = Peer {
     vendor: "xsoar6",
     settings: &[("URL", "{vendor}"), ("VERSION", "6"), ("API_KEY", KEY_6), ("CONCURRENCY", "4")],
     called,
+    leaves: |event| event.alert.is_some() || event.outcome() == Outcome::Open,
     stored: created,
     upserts: true,
     ..Peer::PLAIN
@@ -53,6 +54,15 @@ mod version_8 {
 fn called(event: &Event<'_>) -> String {
     let key = event.key.as_deref().unwrap_or_default().trim_matches(|c: char| c.is_whitespace() || c.is_control());
     let key = key.to_ascii_lowercase();
+    let matter = match event.kind.name() {
+        "recommendation" => Some("rec"),
+        "finding" => Some("finding"),
+        "attack_path" => Some("path"),
+        _ => None,
+    };
+    if let Some(word) = matter {
+        return format!("{word}-{}", EventId::of(key.as_bytes()));
+    }
     let plain = key.len() <= 128 && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     match key.is_empty() {
         true => event.id.to_string(),
@@ -362,4 +372,94 @@ async fn an_account_of_a_multi_tenant_server_has_its_own_path() {
     let requests = simulator.list("requests?vendor=xsoar6").await;
     assert!(requests.iter().all(|request| request["path"].as_str().unwrap().contains("/acc_soc/")));
     simulator.no_violation().await;
+}
+
+/// A recommendation whose status changed at that minute of an hour.
+fn recommendation(code: &str, minute: u8, action: &str) -> Vec<u8> {
+    let record = json!({
+        "id": "/subscriptions/s/providers/Microsoft.Compute/virtualMachines/web01/providers/Microsoft.Security/assessments/k",
+        "type": "Microsoft.Security/assessments",
+        "properties": {"displayName": "Close the ports", "metadata": {"severity": "Critical"},
+            "status": {"code": code, "statusChangeDate": format!("2026-02-06T10:{minute:02}:00Z")}},
+        "securityEventDataEnrichment": {"action": action, "isSnapshot": action == "Snapshot"},
+    });
+    record.to_string().into_bytes()
+}
+
+fn attack_path(action: &str, snapshot: bool) -> Vec<u8> {
+    let record = json!({
+        "id": "/subscriptions/s/providers/Microsoft.Security/attackPaths/p", "type": "Microsoft.Security/attackPaths",
+        "properties": {"displayName": "Path", "riskLevel": "High"},
+        "securityEventDataEnrichment": {"action": action, "isSnapshot": snapshot},
+    });
+    record.to_string().into_bytes()
+}
+
+#[tokio::test]
+async fn matters_open_and_close_their_one_incident() {
+    let Some(simulator) = Simulator::start(&[]) else { return };
+    for (peer, mode) in PEERS {
+        for [opens, repeats, ends] in [
+            [
+                recommendation("Unhealthy", 1, "Insert"),
+                recommendation("Unhealthy", 1, "Snapshot"),
+                recommendation("Healthy", 2, "Write"),
+            ],
+            [
+                recommendation("Unhealthy", 1, "Insert"),
+                recommendation("Unhealthy", 1, "Insert"),
+                recommendation("Unhealthy", 1, "Delete"),
+            ],
+            // Without a time of its own, a snapshot is newer than what it repeats.
+            [attack_path("Insert", false), attack_path("Write", true), attack_path("Delete", false)],
+        ] {
+            peer.prepare(&simulator).await;
+            let outlet = peer.open(&simulator, mode);
+            assert_eq!(deliver(&outlet, ends.clone()).await, Fate::Delivered);
+            assert!(kinds(&simulator, peer).await.is_empty(), "nobody heard of it");
+            for (record, expected) in
+                [(&opens, &["created"][..]), (&repeats, &["created"]), (&ends, &["created", "updated", "closed"])]
+            {
+                assert_eq!(deliver(&outlet, record.clone()).await, Fate::Delivered);
+                assert_eq!(kinds(&simulator, peer).await, expected, "{mode:?}");
+            }
+            assert_eq!(deliver(&outlet, ends).await, Fate::Delivered);
+            let kinds = kinds(&simulator, peer).await;
+            assert_eq!(kinds.iter().filter(|kind| **kind != "updated").collect::<Vec<_>>(), [&"created", &"closed"]);
+            simulator.no_violation().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_older_word_about_a_matter_reopens_nothing() {
+    let Some(simulator) = Simulator::start(&[]) else { return };
+    for (peer, mode) in PEERS {
+        peer.prepare(&simulator).await;
+        let outlet = peer.open(&simulator, mode);
+        for (code, minute) in [("Unhealthy", 1), ("Healthy", 4), ("Unhealthy", 3), ("Unhealthy", 1)] {
+            assert_eq!(deliver(&outlet, recommendation(code, minute, "Write")).await, Fate::Delivered);
+        }
+        assert_eq!(kinds(&simulator, peer).await, ["created", "updated", "closed"], "{mode:?}");
+        simulator.no_violation().await;
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_leaves_one_incident_of_a_matter() {
+    let Some(simulator) = Simulator::start(&[]) else { return };
+    for (peer, mode) in PEERS {
+        for skip in 0..5 {
+            peer.prepare(&simulator).await;
+            simulator.fault(peer.vendor, json!({"kind": "accept_reset", "skip": skip})).await;
+            let outlet = peer.open(&simulator, mode);
+            for (code, minute) in [("Unhealthy", 1), ("Healthy", 4)] {
+                assert_eq!(deliver(&outlet, recommendation(code, minute, "Write")).await, Fate::Delivered);
+            }
+            let kinds = kinds(&simulator, peer).await;
+            assert_eq!(kinds.iter().filter(|kind| **kind == "created").count(), 1, "{mode:?} {skip}: {kinds:?}");
+            assert_eq!(kinds.last(), Some(&"closed"), "{mode:?} {skip}: {kinds:?}");
+            simulator.no_violation().await;
+        }
+    }
 }

@@ -2,11 +2,12 @@
 
 mod events;
 mod imports;
+mod matters;
 mod races;
 mod tickets;
 
 use defender_relay::deliver::{Fate, Outlet};
-use defender_relay::event::{Event, EventId};
+use defender_relay::event::{Event, EventId, Outcome};
 use serde_json::{Value, json};
 
 use super::{Peer, Simulator, conforms, five, render, send, set, text};
@@ -28,6 +29,7 @@ pub(super) const PEER: Peer = Peer {
         &[("MODE", "event"), BASIC[0], BASIC[1]],
     ],
     called,
+    leaves: |event| event.alert.is_some() || event.outcome() == Outcome::Open,
     stored,
     upserts: true,
     // The first request of a ticket is a look, and a look that is refused says nothing about the alert.
@@ -41,6 +43,15 @@ conforms!(PEER);
 fn called(event: &Event<'_>) -> String {
     let id = event.key.as_deref().unwrap_or_default().trim_matches(|c: char| c.is_whitespace() || c.is_control());
     let id = id.to_ascii_lowercase();
+    let matter = match event.kind.name() {
+        "recommendation" => Some("rec"),
+        "finding" => Some("finding"),
+        "attack_path" => Some("path"),
+        _ => None,
+    };
+    if let Some(word) = matter {
+        return format!("mdc:{word}:{}", EventId::of(id.as_bytes()));
+    }
     let plain = id.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
     match (id.is_empty(), plain && id.len() <= 80) {
         (true, _) => format!("mdc:{}", event.id),

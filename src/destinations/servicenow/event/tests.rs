@@ -3,7 +3,7 @@ use std::slice::from_ref;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
-use super::super::tests::{BRUTE_FORCE, open_with, pretty, record, with_event};
+use super::super::tests::{ATTACK_PATH, BRUTE_FORCE, FINDING, RECOMMENDATION, open_with, pretty, record, with_event};
 use super::*;
 use crate::batch::Span;
 
@@ -150,4 +150,39 @@ fn the_count_decides() {
     for odd in [r#"{"result":{}}"#, r#"{"result":"done"}"#, r#"{"result":{"x":"some events"}}"#, "<html/>"] {
         assert!(matches!(judged(odd, 1), Verdict::Retry { .. }), "{odd}");
     }
+}
+
+#[test]
+fn events_of_other_matters_are_these() {
+    for (name, body) in [("recommendation", RECOMMENDATION), ("finding", FINDING), ("attack_path", ATTACK_PATH)] {
+        insta::assert_snapshot!(format!("servicenow_event_{name}"), pretty(&record(&*open_with(&[EVENT]), body)));
+    }
+}
+
+#[test]
+fn what_is_settled_ends_an_alert_and_opens_none() {
+    let open = record(&*open_with(&[EVENT]), RECOMMENDATION);
+    let known: Value = serde_json::from_str(&open).unwrap();
+    let found = |rows: &[&Value]| reply(200, json!({ "result": rows }).to_string());
+    let (healthy, deleted) =
+        (RECOMMENDATION.replace("Unhealthy", "Healthy"), RECOMMENDATION.replace("Write", "Delete"));
+    for settled in [healthy, deleted] {
+        assert!(sent_after(from_ref(&settled), &found(&[])).is_empty(), "nobody heard of it");
+        assert_eq!(sent_after(from_ref(&settled), &found(&[&known])), pairs(&[("04:05:06", "0")]));
+        // In one request, whatever the order of two words of one moment.
+        let both = [settled, RECOMMENDATION.to_owned()];
+        assert_eq!(sent_after(&both, &found(&[])), pairs(&[("04:05:06", "1"), ("04:05:06", "0")]));
+    }
+    assert!(sent_after(&[RECOMMENDATION.to_owned()], &found(&[&known])).is_empty());
+}
+
+#[test]
+fn a_snapshot_without_news_is_not_sent() {
+    let older = record(&*open_with(&[EVENT]), ATTACK_PATH).replace("2026-02-06T00:00:00", "2026-02-05T00:00:00");
+    let known: Value = serde_json::from_str(&older).unwrap();
+    let found = reply(200, json!({ "result": [known] }).to_string());
+    let snapshot = ATTACK_PATH.replace(r#""isSnapshot":false"#, r#""isSnapshot":true"#);
+    assert!(sent_after(from_ref(&snapshot), &found).is_empty());
+    assert_eq!(sent_after(&[snapshot.replace("High", "Low")], &found), pairs(&[("00:00:00", "4")]));
+    assert_eq!(sent_after(&[ATTACK_PATH.to_owned()], &found).len(), 1);
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
-use super::super::tests::{BRUTE_FORCE, open_with, pretty, with_event};
+use super::super::tests::{BRUTE_FORCE, RECOMMENDATION, open_with, pretty, with_event};
 use super::*;
 use crate::batch::Span;
 
@@ -123,4 +123,17 @@ fn every_row_of_the_answer_counts() {
     }
     assert!(matches!(judged(r#"{"result":[]}"#), Verdict::Misconfigured { .. }));
     assert!(matches!(judged("<html>hibernating</html>"), Verdict::Retry { .. }));
+}
+
+#[test]
+fn a_row_of_a_recommendation_is_this_and_a_healthy_one_makes_none() {
+    let parcel = sent(after_look(&[IMPORT], RECOMMENDATION, &[]));
+    insta::assert_snapshot!("servicenow_import_recommendation", pretty(std::str::from_utf8(&parcel.body).unwrap()));
+    let healthy = RECOMMENDATION.replace("Unhealthy", "Healthy");
+    assert!(matches!(after_look(&[IMPORT], &healthy, &[]), Verdict::Accepted));
+    let row = row_of(&parcel);
+    let ticket = json!({"sys_id": "0123456789abcdef0123456789abcdef", "state": "1", "active": "true",
+        "correlation_id": row["u_correlation_id"], "correlation_display": row["u_correlation_display"]});
+    let closing = row_of(&sent(after_look(&[IMPORT, CLOSING], &healthy, &[ticket])));
+    assert_eq!((&closing["u_state"], &closing["u_close_code"]), (&json!("6"), &json!("Solution provided")));
 }

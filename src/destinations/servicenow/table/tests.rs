@@ -3,7 +3,8 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use super::super::desk::SETTLING;
-use super::super::tests::{BRUTE_FORCE, open_with, pretty, with_event};
+use super::super::tests::{ATTACK_PATH, BRUTE_FORCE, FINDING, RECOMMENDATION, open_with, pretty, with_event};
+use super::super::ticket::Report;
 use super::*;
 use crate::batch::Span;
 use crate::parcel::HttpParcel;
@@ -87,6 +88,60 @@ fn a_look_comes_first_and_the_ticket_is_this() {
     insta::assert_snapshot!("servicenow_create", pretty(std::str::from_utf8(&create.body).unwrap()));
     assert_eq!(delivery.goes_on(201, &json!({"result": row(Value::Null)})).method, Method::GET);
     assert!(matches!(delivery.answer_http(200, &found(&[row(Value::Null)])), Verdict::Accepted));
+}
+
+#[test]
+fn tickets_of_other_matters_are_these() {
+    for (name, body) in [("recommendation", RECOMMENDATION), ("finding", FINDING), ("attack_path", ATTACK_PATH)] {
+        let mut delivery = Delivery::of(body, &[]);
+        let create = delivery.goes_on(200, &found(&[]));
+        let readme = include_str!("../README.md");
+        let ticket = pretty(std::str::from_utf8(&create.body).unwrap());
+        assert!(name != "recommendation" || readme.contains(&format!("```json\n{ticket}\n```\n")), "the page shows it");
+        insta::assert_snapshot!(format!("servicenow_create_{name}"), ticket);
+    }
+}
+
+#[test]
+fn what_is_settled_changes_its_ticket_and_makes_none() {
+    let (said, key) = with_event(RECOMMENDATION, |event| {
+        let report = Report::of(event).unwrap();
+        (report.said.to_string(), report.key)
+    });
+    let ticket = row(json!({"correlation_id": key, "correlation_display": said}));
+    let healthy = RECOMMENDATION.replace("Unhealthy", "Healthy");
+    let deleted = RECOMMENDATION.replace("Write", "Delete");
+    for (body, word) in [(&healthy, "Healthy"), (&deleted, "Deleted")] {
+        let mut delivery = Delivery::of(body, &[("CLOSE_CODE", "Solution provided")]);
+        assert!(matches!(delivery.answer_http(200, &found(&[])), Verdict::Accepted), "no ticket for {word}");
+        let mut delivery = Delivery::of(body, &[("CLOSE_CODE", "Solution provided")]);
+        delivery.goes_on(200, &found(std::slice::from_ref(&ticket)));
+        let change = delivery.body();
+        assert_eq!((&change["state"], &change["close_code"]), (&json!("6"), &json!("Solution provided")));
+        let note = change["work_notes"].as_str().unwrap();
+        assert!(note.starts_with(&format!("Defender for Cloud: status {word}, severity Critical")), "{note}");
+    }
+}
+
+#[test]
+fn a_snapshot_without_news_changes_nothing_and_one_with_news_does() {
+    let key = with_event(ATTACK_PATH, |event| Report::of(event).unwrap().key);
+    // The path has no time of its own: the snapshot was seen later than what the ticket knows.
+    let known = |said: &str| {
+        row(
+            json!({"correlation_id": key, "correlation_display": format!("Defender for Cloud 2026-02-05T00:00:00Z {said}")}),
+        )
+    };
+    let snapshot = ATTACK_PATH.replace(r#""isSnapshot":false"#, r#""isSnapshot":true"#);
+    for (body, said, writes) in [
+        (snapshot.as_str(), "1-New 4-High", false),
+        (&snapshot, "1-New 3-Medium", true),
+        (&snapshot, "3-Resolved 4-High", true),
+        (ATTACK_PATH, "1-New 4-High", true),
+    ] {
+        let verdict = Delivery::of(body, &[]).answer_http(200, &found(&[known(said)]));
+        assert_eq!(matches!(verdict, Verdict::Then(_)), writes, "{said}: {verdict:?}");
+    }
 }
 
 #[test]
