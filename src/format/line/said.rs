@@ -103,3 +103,23 @@ pub fn message(event: &Event<'_>) -> String {
     }
     message
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::samples::of_every_kind;
+
+    #[test]
+    fn subscriptions_tenants_and_workspaces_are_no_hosts() {
+        let hosts: Vec<(&str, String)> =
+            of_every_kind().iter().map(|(name, event)| (*name, host(event).to_owned())).collect();
+        let host = |wanted: &str| hosts.iter().find(|(name, _)| *name == wanted).unwrap().1.as_str();
+        for none in
+            ["secure_score_export", "compliance_assessment", "entra_log_sign_in", "incident_sentinel", "unknown"]
+        {
+            assert_eq!(host(none), "", "{none}");
+        }
+        assert_eq!(host("finding_sql"), "db1");
+        assert_eq!(host("activity_log_hub"), "VM-DEMO");
+    }
+}
