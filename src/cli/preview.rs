@@ -89,7 +89,8 @@ pub(super) fn run(args: &PreviewArgs, environment: &Values, console: &Console) -
 /// Prints one destination's parcels; whether every event that it takes can be expressed.
 fn preview(instance: &Instance, decoded: &Decoded<'_>, masks: &Masks, console: &Console) -> bool {
     let destination = &instance.outlet.destination;
-    let chosen: Vec<&Event<'_>> = decoded.events.iter().filter(|event| instance.takes(event)).collect();
+    let mut chosen: Vec<&Event<'_>> = decoded.events.iter().filter(|event| instance.takes(event)).collect();
+    chosen.sort_by_key(|event| destination.group(event));
     let (rendered, mut unfit) = relay::render(instance, &chosen);
     let good = unfit.peek().is_none();
     for (index, reason) in unfit {

@@ -188,7 +188,7 @@ pub(crate) fn render(destination: &dyn Destination, event: &Event<'_>) -> Vec<u8
 }
 
 fn pack(destination: &dyn Destination, record: Vec<u8>, event: &Event<'_>) -> Parcel {
-    let spans = [Span::of(event, 0..record.len())];
+    let spans = [Span { group: destination.group(event), ..Span::of(event, 0..record.len()) }];
     destination.pack(Records::new(&Bytes::from(record), &spans))
 }
 
@@ -271,7 +271,7 @@ fn runs_respect_the_limits_and_hold_every_record_once() {
             let start = buffer.len();
             destination.render(event, &mut buffer).unwrap();
             raws.push(event.raw.to_owned());
-            spans.push(Span::of(event, start..buffer.len()));
+            spans.push(Span { group: destination.group(event), ..Span::of(event, start..buffer.len()) });
         });
         let limits = destination.limits();
         let rendered = Rendered { buffer: buffer.into(), spans };

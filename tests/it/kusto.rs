@@ -191,10 +191,11 @@ async fn send(outlet: &Outlet, bodies: &[Vec<u8>]) -> Vec<Fate> {
     let (texts, mut decoded) = (Texts::default(), Decoded::default());
     bodies.iter().for_each(|body| decode(body, Timestamp::UNIX_EPOCH, &texts, &mut decoded));
     let (mut buffer, mut spans) = (Vec::new(), Vec::new());
+    decoded.events.sort_by_key(|event| outlet.destination.group(event));
     for event in &decoded.events {
         let start = buffer.len();
         outlet.destination.render(event, &mut buffer).unwrap();
-        spans.push(Span::of(event, start..buffer.len()));
+        spans.push(Span { group: outlet.destination.group(event), ..Span::of(event, start..buffer.len()) });
     }
     let deadline = Instant::now() + Duration::from_secs(60);
     deliver(outlet, &Rendered { buffer: buffer.into(), spans }, &POLICY, deadline, Timestamp::now).await

@@ -182,7 +182,7 @@ mod tests {
             .iter()
             .scan(0, |at, message| {
                 let span =
-                    Span { start: *at, end: *at + message.len(), id: EventId::of(message.as_bytes()), subject: 0 };
+                    Span { start: *at, end: *at + message.len(), id: EventId::of(message.as_bytes()), subject: 0, group: 0 };
                 *at = span.end;
                 Some(span)
             })

@@ -345,7 +345,7 @@ fn a_request_is_an_array_of_rows_within_the_limit() {
     let sentinel = open(&[]).unwrap();
     let rows: Bytes = Bytes::from_static(b"{\"a\":1},{\"a\":2},");
     let spans =
-        [0..8, 8..16].map(|place| Span { start: place.start, end: place.end, id: EventId::of(b""), subject: 0 });
+        [0..8, 8..16].map(|place| Span { start: place.start, end: place.end, id: EventId::of(b""), subject: 0, group: 0 });
     let Parcel::Http(parcel) = sentinel.pack(Records::new(&rows, &spans)) else { panic!() };
     assert_eq!(parcel.body, "[{\"a\":1},{\"a\":2}]");
     assert_eq!(parcel.body.len(), rows.len() + 1, "so that a full run takes no more than a request may");

@@ -77,7 +77,7 @@ fn delivered(fates: &[Fate]) -> usize {
 
 /// So many rows of two characters, for what does not depend on their content.
 fn tiny(count: usize) -> Rendered {
-    let spans = (0..count).map(|at| Span { start: 2 * at, end: 2 * at + 2, id: EventId::of(b"x"), subject: at as u64 });
+    let spans = (0..count).map(|at| Span { start: 2 * at, end: 2 * at + 2, id: EventId::of(b"x"), subject: at as u64, group: 0 });
     Rendered { buffer: b"1,".repeat(count).into(), spans: spans.collect() }
 }
 
