@@ -354,7 +354,7 @@ fn a_request_is_an_array_of_rows_within_the_limit() {
 
 fn judged(status: u16, body: &'static str, sent: usize, records: usize) -> Verdict {
     let sentinel = open(&[]).unwrap();
-    let sent = sentinel.post(vec![b' '; sent].into());
+    let sent = sentinel.post(0, vec![b' '; sent].into());
     let mut headers = HeaderMap::new();
     headers.insert("retry-after", "37".parse().unwrap());
     let reply = Reply::Http { status: StatusCode::from_u16(status).unwrap(), headers, body: body.into() };
