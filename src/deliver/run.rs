@@ -246,7 +246,12 @@ impl Run<'_> {
             "misconfigured for some kinds of records; those are parked until this is mended"
         );
         let fate = self.parked(Cause::Misconfigured, reason, None);
-        let undecided = self.rendered.spans.iter().zip(&mut self.fates).filter(|(span, fate)| span.group == group && fate.is_none());
+        let undecided = self
+            .rendered
+            .spans
+            .iter()
+            .zip(&mut self.fates)
+            .filter(|(span, fate)| span.group == group && fate.is_none());
         undecided.for_each(|(_, undecided)| *undecided = Some(fate.clone()));
         self.queue.retain(|piece| self.rendered.spans[piece.range.start].group != group);
     }

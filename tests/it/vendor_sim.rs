@@ -460,8 +460,7 @@ fn rendered(
     let seen = Timestamp::now();
     bodies.iter().for_each(|body| decode(body, seen, &texts, &mut decoded));
     let (mut buffer, mut spans, mut raw) = (Vec::new(), Vec::new(), Vec::new());
-    let mut taken: Vec<&Event<'_>> =
-        decoded.events.iter().filter(|event| outlet.destination.takes(event)).collect();
+    let mut taken: Vec<&Event<'_>> = decoded.events.iter().filter(|event| outlet.destination.takes(event)).collect();
     taken.sort_by_key(|event| outlet.destination.group(event));
     for event in taken {
         let start = buffer.len();

@@ -141,7 +141,13 @@ impl Scene {
     /// Delivers one record per letter of `letters`; fates as text.
     async fn deliver(&self, letters: &str) -> Vec<String> {
         let spans = (0..letters.len())
-            .map(|at| Span { start: at, end: at + 1, id: EventId::of(b"x"), subject: letters.as_bytes()[at].into(), group: group(letters.as_bytes()[at]) })
+            .map(|at| Span {
+                start: at,
+                end: at + 1,
+                id: EventId::of(b"x"),
+                subject: letters.as_bytes()[at].into(),
+                group: group(letters.as_bytes()[at]),
+            })
             .collect();
         let rendered = Rendered { buffer: Bytes::copy_from_slice(letters.as_bytes()), spans };
         let start = Instant::now();

@@ -64,7 +64,8 @@ pub(super) fn definition(tables: &[Table]) -> String {
         };
         let columns = columns.iter().map(column).collect::<Vec<_>>().join(",\n");
         let comma = if all.is_empty() { "" } else { ",\n" };
-        let _ = write!(all, "{comma}    {{\n      \"name\": \"{name}\",\n      \"columns\": [\n{columns}\n      ]\n    }}");
+        let _ =
+            write!(all, "{comma}    {{\n      \"name\": \"{name}\",\n      \"columns\": [\n{columns}\n      ]\n    }}");
     }
     format!("{{\n  \"name\": \"{MODEL}\",\n  \"defaultMode\": \"Push\",\n  \"tables\": [\n{all}\n  ]\n}}\n")
 }

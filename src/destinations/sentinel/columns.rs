@@ -164,7 +164,8 @@ mod tests {
             }
             names.extend(declared.iter().map(|(name, _)| *name));
             // Rules say `datetime`, tables `dateTime`.
-            let in_rule = declared.iter().map(|(name, kind)| (*name, if *kind == "datetime" { "dateTime" } else { *kind }));
+            let in_rule =
+                declared.iter().map(|(name, kind)| (*name, if *kind == "datetime" { "dateTime" } else { *kind }));
             let file: Value = serde_json::from_str(file).unwrap();
             let schema = &file["properties"]["schema"];
             assert!(columns(&schema["columns"]).into_iter().eq(in_rule), "{table:?}");

@@ -37,7 +37,8 @@ fn value<'e>(event: &'e Event<'_>, cell: Cell) -> Option<Value<'e>> {
 #[cfg(test)]
 pub(super) fn columns(table: Table) -> Vec<(&'static str, &'static str)> {
     let own = table.columns().map(|column| (column.name, kind(column.cell)));
-    let last = [(REST, "dynamic"), ("ForwarderEventId", "string"), ("ForwarderVersion", "string"), (TRUNCATED, "string")];
+    let last =
+        [(REST, "dynamic"), ("ForwarderEventId", "string"), ("ForwarderVersion", "string"), (TRUNCATED, "string")];
     [("TimeGenerated", "datetime")].into_iter().chain(own).chain(last).collect()
 }
 

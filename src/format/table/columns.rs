@@ -62,7 +62,11 @@ pub(super) const EVERY: &[Column] = &[
         about: "0 for none, 1 for informational, to 5 for critical: to sort by",
         cell: Cell::Number(|event| Some(event.severity as i64)),
     },
-    Column { name: "DisplayName", about: "what a person would call it", cell: Cell::Text(|event| Some(record::title(event))) },
+    Column {
+        name: "DisplayName",
+        about: "what a person would call it",
+        cell: Cell::Text(|event| Some(record::title(event))),
+    },
     Column {
         name: "Description",
         about: "what the matter is, in the record's own sentences",
@@ -96,7 +100,11 @@ pub(super) const EVERY: &[Column] = &[
             ids.into_iter().find_map(|id| segment_after(id, "subscriptions")).map(Cow::Borrowed)
         }),
     },
-    Column { name: "Link", about: "where to look at it in the portal", cell: Cell::Text(|event| text(record::link(event))) },
+    Column {
+        name: "Link",
+        about: "where to look at it in the portal",
+        cell: Cell::Text(|event| text(record::link(event))),
+    },
 ];
 
 pub(super) fn some(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
