@@ -32,7 +32,7 @@ use crate::transport::{HTTP_SETTINGS, HttpOptions, Transport};
 pub(super) const KIND: Kind = Kind {
     name: "sentinel",
     title: "Microsoft Sentinel (Logs Ingestion API)",
-    arrives: "A row of a custom table for its kind, such as `DefenderForCloudAlerts_CL`; of an alert also of `ASimAlertEventLogs`",
+    arrives: "A row of a custom table for its kind, such as `DefenderForCloudAlerts_CL`, or of `ASimAlertEventLogs`",
     settings: &[SETTINGS, HTTP_SETTINGS],
     open: |section| Sentinel::open(section).map(|sentinel| Box::new(sentinel) as Box<dyn Destination>),
     rehearsal: Rehearsal {

@@ -86,8 +86,8 @@ fn rows_are_these() {
 #[test]
 fn the_readme_shows_real_rows() {
     let readme = include_str!("README.md");
-    for settings in [&[][..], &[("SCHEMA", "asim")]] {
-        let row = render(settings, FLAT);
+    for (settings, body) in [(&[][..], FLAT), (&[], RECOMMENDATION), (&[("SCHEMA", "asim")], FLAT)] {
+        let row = render(settings, body);
         assert!(readme.contains(&format!("```json\n{row}\n```\n")), "it should show {row}");
     }
 }
