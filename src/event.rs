@@ -44,7 +44,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use alert::{Alert, AlertShape, segment_after};
+pub use alert::{Alert, AlertShape, resource_type, segment_after};
 pub use assessed::AssessedResource;
 pub use attack_path::{AttackPath, PathEnd};
 pub use compliance::{Compliance, ComplianceLevel, ComplianceState};

@@ -182,6 +182,16 @@ pub fn segment_after<'t>(id: &'t str, name: &str) -> Option<&'t str> {
     segments.nth(1).filter(|segment| !segment.is_empty())
 }
 
+/// The type that a resource id ends in, as written: `Microsoft.Compute/virtualMachines`.
+#[must_use]
+pub fn resource_type(id: &str) -> Option<String> {
+    let start = id.to_ascii_lowercase().rfind("/providers/")? + "/providers/".len();
+    let mut segments = id[start..].split('/');
+    let provider = segments.next().filter(|name| !name.is_empty())?;
+    let types: Vec<&str> = segments.step_by(2).collect();
+    (!types.is_empty()).then(|| format!("{provider}/{}", types.join("/")))
+}
+
 impl<'a> Alert<'a> {
     /// The tactics of the kill chain, in order, each once.
     #[must_use]
@@ -282,12 +292,7 @@ impl<'a> Alert<'a> {
     /// The resource's type, as written: `Microsoft.Compute/virtualMachines`.
     #[must_use]
     pub fn resource_type(&self) -> Option<String> {
-        let id = self.resource_id.as_deref()?;
-        let start = id.to_ascii_lowercase().rfind("/providers/")? + "/providers/".len();
-        let mut segments = id[start..].split('/');
-        let provider = segments.next().filter(|name| !name.is_empty())?;
-        let types: Vec<&str> = segments.step_by(2).collect();
-        (!types.is_empty()).then(|| format!("{provider}/{}", types.join("/")))
+        resource_type(self.resource_id.as_deref()?)
     }
 
     /// The description with its `%{Key}` placeholders filled from the extended properties; unknown ones stay, as do those after the

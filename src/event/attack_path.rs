@@ -1,6 +1,7 @@
 //! An attack path (`Microsoft.Security/attackPaths`), in both of the shapes that are known.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::bag::Bag;
 use super::html;
@@ -95,12 +96,10 @@ impl<'a> AttackPath<'a> {
         let (entry_point, target) =
             (end("entryPoint", "entryPointEntityInternalID"), end("target", "targetEntityInternalID"));
         let on_path = entities.iter().chain(&steps).filter_map(PathEnd::read);
-        let mut resources: Vec<Cow<'a, str>> = Vec::new();
-        for id in entry_point.clone().into_iter().chain(on_path).chain(target.clone()).filter_map(|end| end.id) {
-            if id.starts_with('/') && !resources.iter().any(|seen| seen.eq_ignore_ascii_case(&id)) {
-                resources.push(id);
-            }
-        }
+        let ends = entry_point.clone().into_iter().chain(on_path).chain(target.clone());
+        let mut seen = BTreeSet::new();
+        let is_new = |id: &Cow<'a, str>| id.starts_with('/') && seen.insert(id.to_ascii_lowercase());
+        let resources = ends.filter_map(|end| end.id).filter(is_new).collect();
         let list = |names: [&str; 2]| {
             names.iter().map(|name| own.list(name)).find(|list| !list.is_empty()).unwrap_or_default()
         };

@@ -80,7 +80,12 @@ impl<'a> Bag<'a> {
 
     /// The members of an object that is a member of this one.
     pub(super) fn inner(&self, name: &str) -> Self {
-        Self::of(self.container(name).map_or("{}", RawValue::get), self.texts)
+        self.opened(self.container(name))
+    }
+
+    /// The members of a container that was taken from this one.
+    pub(super) fn opened(&self, container: Option<&'a RawValue>) -> Self {
+        Self::of(container.map_or("{}", RawValue::get), self.texts)
     }
 
     /// A record's `properties`; where it has none, the record itself.
@@ -89,34 +94,43 @@ impl<'a> Bag<'a> {
         if own.is_empty() { self.clone() } else { own }
     }
 
-    /// The texts of a list; of an object in it, its id or name, else its first text. One text that is no list is a list of one.
+    /// The texts of a list; of an object in it, its id or name, else its first text. Of a map, its names. One text that is neither is a list
+    /// of one.
     pub(super) fn list(&self, name: &str) -> Vec<Cow<'a, str>> {
         let Some(list) = self.container(name) else { return self.text(name).into_iter().collect() };
+        let Some(items) = self.items(list) else {
+            return self.opened(Some(list)).entries().into_iter().map(|(name, _)| name).collect();
+        };
         let text_of = |raw: &'a RawValue| match raw.get().as_bytes() {
             [b'{', ..] => {
-                let object = Bag::of(raw.get(), self.texts);
+                let object = self.opened(Some(raw));
                 let named = object.first(&["id", "name", "displayName", "title", "value"]);
-                named.or_else(|| object.members.iter().find_map(|(_, raw)| json::scalar(raw)))
+                named.or_else(|| object.entries().into_iter().find_map(|(_, raw)| json::scalar(raw)))
             }
             _ => json::scalar(raw),
         };
-        items(list).into_iter().filter_map(text_of).collect()
+        items.into_iter().filter_map(text_of).collect()
     }
 
     /// The objects of a list that is a member of this one; of a single object, that one.
     pub(super) fn objects(&self, name: &str) -> Vec<Self> {
         let Some(list) = self.container(name) else { return Vec::new() };
-        let objects = if list.get().starts_with('{') { vec![list] } else { items(list) };
-        objects
-            .into_iter()
-            .filter_map(|raw| json::container(raw, self.texts))
-            .map(|raw| Self::of(raw.get(), self.texts))
-            .collect()
+        let found = self.items(list).unwrap_or_else(|| vec![list]);
+        let objects = found.into_iter().filter_map(|raw| json::container(raw, self.texts));
+        objects.filter(|raw| raw.get().starts_with('{')).map(|raw| self.opened(Some(raw))).collect()
     }
 
     /// How many elements the list has that is a member of this one.
     pub(super) fn length(&self, name: &str) -> Option<usize> {
-        self.container(name).filter(|raw| raw.get().starts_with('[')).map(|list| items(list).len())
+        self.items(self.container(name)?).map(|items| items.len())
+    }
+
+    /// The elements of a list, also of one that names its .NET type: `{"$type":"…","$values":[…]}`. None of any other object.
+    fn items(&self, list: &'a RawValue) -> Option<Vec<&'a RawValue>> {
+        match list.get().starts_with('[') {
+            true => serde_json::from_str(list.get()).ok(),
+            false => self.items(self.opened(Some(list)).token("$values")?),
+        }
     }
 
     /// The members that are objects, with their names as written.
@@ -126,20 +140,13 @@ impl<'a> Bag<'a> {
         objects.map(|(name, raw)| (name, Self::of(raw.get(), texts))).collect()
     }
 
-    /// Every member that has a value: its name as it is written, and its value, opened where it is JSON inside a string.
+    /// Every member that has a value: its name as it is written, and its value, opened where it is JSON inside a string. The .NET type
+    /// (`$type`) is no member.
     pub(super) fn entries(self) -> Vec<(Cow<'a, str>, &'a RawValue)> {
         let texts = self.texts;
-        let opened = |(name, raw): (Cow<'a, str>, &'a RawValue)| match raw.get() {
-            "null" => None,
-            _ => Some((name, json::container(raw, texts).unwrap_or(raw))),
-        };
-        self.members.into_iter().filter_map(opened).collect()
+        let said = self.members.into_iter().filter(|(name, raw)| raw.get() != "null" && name != "$type");
+        said.map(|(name, raw)| (name, json::container(raw, texts).unwrap_or(raw))).collect()
     }
-}
-
-/// The elements of a list.
-fn items(list: &RawValue) -> Vec<&RawValue> {
-    serde_json::from_str(list.get()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -164,6 +171,19 @@ mod tests {
         assert_eq!(bag.inner("J").list("k"), ["z"]);
         assert!(bag.inner("s").is_empty());
         assert_eq!(bag.entries().len(), 11);
+        let typed = Bag::of(
+            r#"{"$type":"t","l":{"$type":"List","$values":["x",{"$type":"y","Link":"z"}]},"m":{"$type":"t","Initial Access":["T1"]}}"#,
+            &texts,
+        );
+        assert_eq!(
+            (typed.list("l"), typed.length("l"), typed.objects("l").len()),
+            (vec!["x".into(), "z".into()], Some(2), 1)
+        );
+        assert_eq!(
+            (typed.list("m"), typed.length("m"), typed.objects("m").len()),
+            (vec!["Initial Access".into()], None, 1)
+        );
+        assert_eq!(typed.entries().len(), 2);
         assert!(Bag::of("[1]", &texts).is_empty());
     }
 }

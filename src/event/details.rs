@@ -37,6 +37,13 @@ impl<'a> Details<'a> {
     }
 }
 
+/// A copy reads for itself when it is asked: what it is a copy of may not have been.
+impl Clone for Details<'_> {
+    fn clone(&self) -> Self {
+        Self { source: self.source, ..Self::default() }
+    }
+}
+
 impl fmt::Debug for Details<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Details")

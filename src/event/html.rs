@@ -45,9 +45,10 @@ pub(super) fn lines(text: &str) -> Vec<String> {
 
 /// What is between the angle brackets of the tag at the beginning of a text; none where a tag does not begin there.
 fn tag(text: &str) -> Option<&str> {
-    let inner = &text[1..text.find('>')?];
+    let inner = &text[1..];
     let is_name = inner.strip_prefix('/').unwrap_or(inner).starts_with(|c: char| c.is_ascii_alphabetic());
-    (is_name && !inner.contains('<')).then_some(inner)
+    let end = inner.find(['<', '>']).filter(|_| is_name)?;
+    inner[end..].starts_with('>').then_some(&inner[..end])
 }
 
 /// The address that a tag links to.
@@ -90,5 +91,11 @@ mod tests {
         assert_eq!(lines("<a href=>x</a> </a>"), ["x"]);
         assert_eq!(lines("<li>é</li><br><br>"), ["é"]);
         assert_eq!(lines(""), [""; 0]);
+    }
+
+    #[test]
+    fn a_megabyte_of_beginnings_is_read_once() {
+        let text = "<a".repeat(500_000);
+        assert_eq!(lines(&text), [text]);
     }
 }

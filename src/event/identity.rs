@@ -24,11 +24,9 @@ pub struct Identity<'a> {
 }
 
 impl<'a> Identity<'a> {
-    /// Reads the record (`top`) and its properties: `identity` as an object with claims or as a bare name, `caller` and `claims` of REST,
-    /// Entra's `initiatedBy`, sign-in and risk members, the account of a row of Defender XDR.
-    pub(super) fn read(top: &Bag<'a>, own: &Bag<'a>) -> Self {
-        let identity = top.inner("identity");
-        let claims = [identity.inner("claims"), identity.inner("claim"), top.inner("claims")];
+    /// Reads the record (`top`) and its properties (`own`): `identity` as an object with claims or as a bare name, `caller` and `claims` of
+    /// REST, Entra's `initiatedBy`, sign-in and risk members, the account of a row of Defender XDR.
+    pub(super) fn read(top: &Bag<'a>, own: &Bag<'a>, identity: &Bag<'a>, claims: &[Bag<'a>]) -> Self {
         let claim = |names: &[&str]| {
             let named = |name: &&str| claims.iter().find_map(|claims| claims.text(name));
             names.iter().find_map(named)

@@ -76,10 +76,11 @@ pub enum LogResult {
 }
 
 impl LogResult {
-    /// The result that a record's word or code means. Codes: `0` is success, 200 to 399 is success as in HTTP, anything else failure.
+    /// The result that a record's word or code means, without regard to case. Codes: `0` is success, 200 to 399 is success as in HTTP, anything else failure.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
-        let word: String = text.trim().trim_end_matches('.').to_ascii_lowercase();
+        // Signatures say more after a point: `Failed.Forbidden`, `Started.`
+        let word = text.trim().split('.').next().unwrap_or_default().to_ascii_lowercase();
         match word.as_str() {
             "start" | "started" | "accept" | "accepted" | "inprogress" | "in progress" | "running" | "pending" => {
                 Self::Started
@@ -139,7 +140,10 @@ impl<'a> Log<'a> {
     }
 
     fn record(kind: RecordKind, top: &Bag<'a>, time: Option<Timestamp>) -> Self {
-        let own = top.inner("properties");
+        let properties = top.container("properties");
+        let own = top.opened(properties);
+        let identity = top.inner("identity");
+        let claims = [identity.inner("claims"), identity.inner("claim"), top.inner("claims")];
         let [status, own_status] = [top, &own].map(|bag| bag.inner("status"));
         // A sign-in of Microsoft Graph keeps at the top what the export keeps in `properties`.
         let is_graph = kind == RecordKind::EntraLog && own.is_empty();
@@ -183,8 +187,8 @@ impl<'a> Log<'a> {
                 .or_else(|| own_status.first(&["failureReason", "additionalDetails"]))
                 .or_else(|| status.first(&["failureReason", "additionalDetails"])),
             level: top.text("level"),
-            caller_ip: caller_ip(top, &own),
-            identity: Identity::read(top, &own),
+            caller_ip: caller_ip(top, &own, &claims),
+            identity: Identity::read(top, &own, &identity, &claims),
             correlation_id: top.text("correlationId").or_else(|| own.text("correlationId")),
             tenant_id: top.text("tenantId").or_else(|| own.text("tenantId")),
             location: top.text("location").or_else(|| {
@@ -193,7 +197,7 @@ impl<'a> Log<'a> {
             duration_ms: top.count("durationMs"),
             description: top.text("description").or_else(|| own.first(&["title", "description"])),
             metric,
-            properties: top.container("properties"),
+            properties,
         }
     }
 
@@ -235,17 +239,35 @@ impl<'a> Metric<'a> {
 }
 
 /// The caller's address, from the first of the places that hold one.
-fn caller_ip<'a>(top: &Bag<'a>, own: &Bag<'a>) -> Option<Cow<'a, str>> {
-    let claimed = || {
-        let identity = top.inner("identity");
-        let claims = [top.inner("claims"), identity.inner("claims"), identity.inner("claim")];
-        claims.iter().find_map(|claims| claims.text("ipaddr"))
-    };
+fn caller_ip<'a>(top: &Bag<'a>, own: &Bag<'a>, claims: &[Bag<'a>]) -> Option<Cow<'a, str>> {
     let texts = [
         top.text("callerIpAddress"),
-        top.inner("httpRequest").first(&["clientIpAddress"]),
+        top.inner("httpRequest").text("clientIpAddress"),
         own.first(&["ipAddress", "callerIpAddress", "clientIp", "clientIpAddress", "client_ip", "remoteIP"]),
         top.first(&["ipAddress", "clientIp"]),
+        claims.iter().find_map(|claims| claims.text("ipaddr")),
     ];
-    texts.into_iter().flatten().find_map(facts::address).or_else(|| claimed().and_then(facts::address))
+    texts.into_iter().flatten().find_map(facts::address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_codes_of_results() {
+        for (texts, result) in [
+            (&["Start", "Started.", "Accepted", "InProgress"][..], LogResult::Started),
+            (&["Success", "Succeeded", "succeeded.Created", "0", "200", "304", "True", " OK "], LogResult::Succeeded),
+            (
+                &["Failure", "FAILED", "Failed.Forbidden", "50126", "404", "500", "timeout", "denied", "1"],
+                LogResult::Failed,
+            ),
+            (&["", "Active", "None", "-1", "Resolved", "99999999999999999999999"], LogResult::Unknown),
+        ] {
+            for text in texts {
+                assert_eq!(LogResult::from_text(text), result, "{text}");
+            }
+        }
+    }
 }

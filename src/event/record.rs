@@ -30,20 +30,8 @@ pub(super) fn event<'a>(
     };
     let About { key, title, resource, time, severity, alert } = about;
     let details = Details::of(view, texts);
-    Event {
-        id: EventId::of(raw.as_bytes()),
-        kind,
-        raw,
-        key,
-        title,
-        resource,
-        time,
-        seen,
-        taken: seen,
-        severity,
-        alert,
-        details,
-    }
+    let id = EventId::of(raw.as_bytes());
+    Event { id, kind, raw, key, title, resource, time, seen, taken: seen, severity, alert, details }
 }
 
 /// The kind of a record, in the order of tests that the reference prescribes; alerts with their shape.
@@ -138,7 +126,7 @@ fn kind_of_type(name: &str) -> Option<RecordKind> {
         "assessments/subassessments" | "subassessments" => Some(RecordKind::Finding),
         "securescores" => Some(RecordKind::SecureScore),
         "securescores/securescorecontrols" | "securescorecontrols" => Some(RecordKind::SecureScoreControl),
-        "attackpaths" => Some(RecordKind::AttackPath),
+        "attackpaths" | "attackpath" => Some(RecordKind::AttackPath),
         "locations/alerts" | "alerts" => Some(RecordKind::Alert),
         _ => match last.strip_suffix('s').unwrap_or(last) {
             "regulatorycomplianceassessment" | "regulatorycompliancecontrol" | "regulatorycompliancestandard" => {

@@ -9,6 +9,9 @@
 //! | [`link`] | `AlertUri` | the portal | none | the portal | none | none |
 //! | [`summary`] | [`summary::names`] of the kind, in that order, those that have a value |||||||
 //!
+//! Incidents, and alerts of Defender for IoT, are as alerts; an incident has its kind for a signature. What is not recognised has its kind for
+//! everything.
+//!
 //! The severity is [`Event::severity`], whatever the kind; whether a ticket is to be opened or closed is [`Event::outcome`]; the typed views
 //! themselves are [`Event::posture`], [`Event::log`], [`Event::incident`] and [`Event::any_alert`]. All of it is read from the record when
 //! first asked for and at most once.
@@ -20,7 +23,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use super::alert;
-use crate::event::{Action, Event, LogResult, Outcome, Posture, RecordKind};
+use crate::event::{Action, Event, LogResult, Outcome, Posture, RecordKind, segment_after};
 
 pub use summary::summary;
 
@@ -78,14 +81,7 @@ pub fn title<'e>(event: &'e Event<'_>) -> Cow<'e, str> {
         let last = if is_row { &log.category } else { &log.operation };
         [&log.operation_display, &log.action, last].into_iter().find_map(|text| text.as_deref())
     });
-    // A description is the only name that a standard has not: it is called by itself.
-    let of_standard = match event.posture() {
-        Some(Posture::Compliance(compliance)) if compliance.description.is_none() => {
-            compliance.control.as_deref().or(compliance.standard.as_deref())
-        }
-        _ => None,
-    };
-    let named = [of_alert, of_standard, of_log, event.title.as_deref()];
+    let named = [of_alert, of_log, event.title.as_deref()];
     let found = named.into_iter().flatten().find(|text| !super::text::trim(text).is_empty());
     found.map_or_else(|| signature(event), Cow::Borrowed)
 }
@@ -164,6 +160,30 @@ pub fn resource_name<'e>(event: &'e Event<'_>) -> &'e str {
         let id = resource(event).trim_end_matches('/');
         id.rsplit_once('/').map(|(_, name)| name).unwrap_or_default()
     })
+}
+
+/// The subscription of the resource, else the one that the record's id or an alert names; none outside Azure.
+#[must_use]
+pub fn subscription<'e>(event: &'e Event<'_>) -> Option<&'e str> {
+    let named = event.any_alert().and_then(|alert| alert.subscription_id());
+    named.or_else(|| [resource(event), record_id(event)].into_iter().find_map(|id| segment_after(id, "subscriptions")))
+}
+
+/// The resource's group, as written; none at subscription level.
+#[must_use]
+pub fn resource_group<'e>(event: &'e Event<'_>) -> Option<&'e str> {
+    segment_after(resource(event), "resourceGroups")
+}
+
+/// The resource's type, as written (`Microsoft.Compute/virtualMachines`): from its id, else as a recommendation or finding names it.
+#[must_use]
+pub fn resource_type(event: &Event<'_>) -> Option<String> {
+    let assessed = || match event.posture()? {
+        Posture::Recommendation(recommendation) => recommendation.resource.full_type(),
+        Posture::Finding(finding) => finding.resource.full_type(),
+        _ => None,
+    };
+    crate::event::resource_type(resource(event)).or_else(|| assessed().map(Cow::into_owned))
 }
 
 /// Where a person can look at it, with `https://`; empty for none.

@@ -21,6 +21,7 @@ mod local;
 mod outbox;
 mod packaging;
 mod properties;
+mod records;
 mod route;
 mod support;
 mod syslog_arrival;
