@@ -47,7 +47,7 @@ const AGENT: [(&str, &str); 3] = [("MODE", "syslog"), ("URL", ""), ("ADDRESS", "
 pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
     let options: &[&[(&str, &str)]] = match kind.name {
         "anomali" => &[&[], &[("MODE", "intelligence"), ("TLP", "amber"), ("TRUSTED_CIRCLES", "146")]],
-        "sentinel" => &[&[("SCHEMA", "alerts")], &[("SCHEMA", "asim")]],
+        "sentinel" => &[&[], &[("TABLES", "one")], &[("SCHEMA", "asim")]],
         "webhook" => {
             &[&[("BODY", "raw")], &[("BODY", "graph")], &[("BODY", "cloudevents"), ("REDACT_QUERIES", "true")]]
         }
@@ -86,7 +86,7 @@ pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
         ],
         "powerbi" => &[
             &[],
-            &[("COLUMNS", "EventId,AlertName,Shortened"), ("MAX_ROWS", "3")],
+            &[("TABLES", "one"), ("COLUMNS", "EventId,AlertName,Shortened"), ("MAX_ROWS", "3")],
             &[("MODE", "eventhouse"), ("CLUSTER_URL", "http://127.0.0.1:1"), ("DATABASE", "SOC")],
         ],
         "paloalto_xsoar" => {

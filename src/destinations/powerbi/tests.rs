@@ -19,19 +19,41 @@ const BRUTE_FORCE: &str = include_str!("../../../tests/fixtures/events/alert_ssh
 const EVERY_ENTITY: &str = include_str!("../../../tests/fixtures/events/alert_every_entity.json");
 const RECOMMENDATION: &str = include_str!("../../../tests/fixtures/events/recommendation_vm_ports.json");
 
-/// A record of every kind that has a table of its own, or shares one, with its name.
-const OTHERS: [(&str, &str); 11] = [
-    ("recommendation", RECOMMENDATION),
-    ("finding", include_str!("../../../tests/fixtures/events/finding.json")),
-    ("secure_score", include_str!("../../../tests/fixtures/events/secure_score.json")),
-    ("secure_score_control", include_str!("../../../tests/fixtures/events/secure_score_control.json")),
-    ("compliance", include_str!("../../../tests/fixtures/events/compliance.json")),
-    ("attack_path", include_str!("../../../tests/fixtures/events/attack_path.json")),
-    ("activity_log", include_str!("../../../tests/fixtures/events/activity_log.json")),
-    ("entra_log", include_str!("../../../tests/fixtures/events/entra_log.json")),
-    ("resource_log", include_str!("../../../tests/fixtures/events/resource_log.json")),
-    ("xdr_log", include_str!("../../../tests/fixtures/events/xdr_log.json")),
-    ("monitor_alert", include_str!("../../../tests/fixtures/events/monitor_alert.json")),
+/// Records of every kind that is no alert, and their table.
+const OTHERS: [(&str, &str, &str); 17] = [
+    ("recommendation", RECOMMENDATION, "Recommendations"),
+    (
+        "recommendation_unhealthy",
+        include_str!("../../../tests/fixtures/events/recommendation_unhealthy.json"),
+        "Recommendations",
+    ),
+    (
+        "recommendation_delete",
+        include_str!("../../../tests/fixtures/events/recommendation_delete_healthy.json"),
+        "Recommendations",
+    ),
+    (
+        "recommendation_snapshot",
+        include_str!("../../../tests/fixtures/events/recommendation_snapshot_aws.json"),
+        "Recommendations",
+    ),
+    ("finding", include_str!("../../../tests/fixtures/events/finding_server.json"), "Findings"),
+    ("finding_image", include_str!("../../../tests/fixtures/events/finding_container_image.json"), "Findings"),
+    ("secure_score", include_str!("../../../tests/fixtures/events/secure_score_export.json"), "SecureScores"),
+    (
+        "secure_score_control",
+        include_str!("../../../tests/fixtures/events/secure_score_control_export.json"),
+        "SecureScores",
+    ),
+    ("compliance", include_str!("../../../tests/fixtures/events/compliance_assessment.json"), "Compliance"),
+    ("attack_path", include_str!("../../../tests/fixtures/events/attack_path_exposure.json"), "AttackPaths"),
+    ("attack_path_legacy", include_str!("../../../tests/fixtures/events/attack_path_legacy.json"), "AttackPaths"),
+    ("activity_log", include_str!("../../../tests/fixtures/events/activity_log_hub.json"), "Logs"),
+    ("entra_log", include_str!("../../../tests/fixtures/events/entra_log_sign_in.json"), "Logs"),
+    ("resource_log", include_str!("../../../tests/fixtures/events/resource_log_key_vault.json"), "Logs"),
+    ("metric", include_str!("../../../tests/fixtures/events/resource_log_metric.json"), "Logs"),
+    ("xdr_log", include_str!("../../../tests/fixtures/events/xdr_log_process.json"), "Logs"),
+    ("monitor_alert", include_str!("../../../tests/fixtures/events/monitor_alert_fired.json"), "Logs"),
 ];
 
 const WORKSPACE: &str = "3d9b93c6-7b6d-4801-a491-1738910904fd";
@@ -93,9 +115,10 @@ fn rows(power_bi: &PowerBi, bodies: &[&str]) -> Vec<Value> {
 #[test]
 fn rows_are_these() {
     let push = open(&[&PUSH]).unwrap();
-    for (name, body) in [("brute_force", BRUTE_FORCE), ("every_entity", EVERY_ENTITY)].iter().chain(&OTHERS) {
+    let others = OTHERS.map(|(name, body, _)| (name, body));
+    for (name, body) in [("brute_force", BRUTE_FORCE), ("every_entity", EVERY_ENTITY)].into_iter().chain(others) {
         let row = &rows(&push, &[body])[0];
-        insta::assert_snapshot!(*name, serde_json::to_string_pretty(row).unwrap());
+        insta::assert_snapshot!(name, serde_json::to_string_pretty(row).unwrap());
     }
     let one = open(&[&PUSH, &[("TABLES", "one")]]).unwrap();
     insta::assert_snapshot!(
@@ -202,7 +225,7 @@ fn rows_have_the_columns_of_the_definition_and_no_others() {
     for settings in [&PUSH[..], &[PUSH[0], PUSH[1], ("COLUMNS", "status, AlertKey,Shortened")]] {
         let definition: Value = serde_json::from_str(&with(settings, define).unwrap()).unwrap();
         let power_bi = open(&[settings]).unwrap();
-        for body in [BRUTE_FORCE, EVERY_ENTITY].into_iter().chain(OTHERS.map(|(_, body)| body)) {
+        for body in [BRUTE_FORCE, EVERY_ENTITY].into_iter().chain(OTHERS.map(|(_, body, _)| body)) {
             let url = packed(&power_bi, &[body]).url;
             let mut tables = definition["tables"].as_array().unwrap().iter();
             let is_its_own =
@@ -429,19 +452,7 @@ fn key_columns_are_texts() {
 fn kinds_have_tables_of_their_own_unless_one_is_asked_for() {
     let path =
         |settings: &[(&str, &str)], body| packed(&open(&[settings, &PUSH]).unwrap(), &[body]).url.path().to_owned();
-    for ((_, body), table) in OTHERS.iter().zip([
-        "Recommendations",
-        "Findings",
-        "SecureScores",
-        "SecureScores",
-        "Compliance",
-        "AttackPaths",
-        "Logs",
-        "Logs",
-        "Logs",
-        "Logs",
-        "Logs",
-    ]) {
+    for (_, body, table) in OTHERS {
         assert!(path(&[], body).ends_with(&format!("/tables/{table}/rows")));
         assert!(path(&[("TABLES", "one")], body).ends_with("/tables/Alerts/rows"));
     }

@@ -20,23 +20,61 @@ const GRAPH_V2: &str = include_str!("../../../tests/fixtures/events/alert_graph_
 const GRAPH_V1: &str = include_str!("../../../tests/fixtures/events/alert_graph_v1.json");
 const LOG_ANALYTICS: &str = include_str!("../../../tests/fixtures/events/alert_log_analytics.json");
 const RECOMMENDATION: &str = include_str!("../../../tests/fixtures/events/recommendation_vm_ports.json");
-/// A record of every kind that has a table of its own, or shares one, and its stream.
-const OTHERS: [(&str, &str, &str); 11] = [
+/// Records of every kind that is no alert, and their stream.
+const OTHERS: [(&str, &str, &str); 17] = [
     ("recommendation", RECOMMENDATION, "DefenderForCloudRecommendations"),
-    ("finding", include_str!("../../../tests/fixtures/events/finding.json"), "DefenderForCloudFindings"),
-    ("secure_score", include_str!("../../../tests/fixtures/events/secure_score.json"), "DefenderForCloudSecureScores"),
     (
-        "secure_score_control",
-        include_str!("../../../tests/fixtures/events/secure_score_control.json"),
+        "recommendation_unhealthy",
+        include_str!("../../../tests/fixtures/events/recommendation_unhealthy.json"),
+        "DefenderForCloudRecommendations",
+    ),
+    (
+        "recommendation_delete",
+        include_str!("../../../tests/fixtures/events/recommendation_delete_healthy.json"),
+        "DefenderForCloudRecommendations",
+    ),
+    (
+        "recommendation_snapshot",
+        include_str!("../../../tests/fixtures/events/recommendation_snapshot_aws.json"),
+        "DefenderForCloudRecommendations",
+    ),
+    ("finding", include_str!("../../../tests/fixtures/events/finding_server.json"), "DefenderForCloudFindings"),
+    (
+        "finding_image",
+        include_str!("../../../tests/fixtures/events/finding_container_image.json"),
+        "DefenderForCloudFindings",
+    ),
+    (
+        "secure_score",
+        include_str!("../../../tests/fixtures/events/secure_score_export.json"),
         "DefenderForCloudSecureScores",
     ),
-    ("compliance", include_str!("../../../tests/fixtures/events/compliance.json"), "DefenderForCloudCompliance"),
-    ("attack_path", include_str!("../../../tests/fixtures/events/attack_path.json"), "DefenderForCloudAttackPaths"),
-    ("activity_log", include_str!("../../../tests/fixtures/events/activity_log.json"), "AzureLogs"),
-    ("entra_log", include_str!("../../../tests/fixtures/events/entra_log.json"), "AzureLogs"),
-    ("resource_log", include_str!("../../../tests/fixtures/events/resource_log.json"), "AzureLogs"),
-    ("xdr_log", include_str!("../../../tests/fixtures/events/xdr_log.json"), "AzureLogs"),
-    ("monitor_alert", include_str!("../../../tests/fixtures/events/monitor_alert.json"), "AzureLogs"),
+    (
+        "secure_score_control",
+        include_str!("../../../tests/fixtures/events/secure_score_control_export.json"),
+        "DefenderForCloudSecureScores",
+    ),
+    (
+        "compliance",
+        include_str!("../../../tests/fixtures/events/compliance_assessment.json"),
+        "DefenderForCloudCompliance",
+    ),
+    (
+        "attack_path",
+        include_str!("../../../tests/fixtures/events/attack_path_exposure.json"),
+        "DefenderForCloudAttackPaths",
+    ),
+    (
+        "attack_path_legacy",
+        include_str!("../../../tests/fixtures/events/attack_path_legacy.json"),
+        "DefenderForCloudAttackPaths",
+    ),
+    ("activity_log", include_str!("../../../tests/fixtures/events/activity_log_hub.json"), "AzureLogs"),
+    ("entra_log", include_str!("../../../tests/fixtures/events/entra_log_sign_in.json"), "AzureLogs"),
+    ("resource_log", include_str!("../../../tests/fixtures/events/resource_log_key_vault.json"), "AzureLogs"),
+    ("metric", include_str!("../../../tests/fixtures/events/resource_log_metric.json"), "AzureLogs"),
+    ("xdr_log", include_str!("../../../tests/fixtures/events/xdr_log_process.json"), "AzureLogs"),
+    ("monitor_alert", include_str!("../../../tests/fixtures/events/monitor_alert_fired.json"), "AzureLogs"),
 ];
 const UNKNOWN: &str = include_str!("../../../tests/fixtures/events/unknown.json");
 

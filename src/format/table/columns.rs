@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use super::{Cell, Column};
-use crate::event::{Severity, segment_after};
+use crate::event::Severity;
 use crate::format::alert::is_plausible;
 use crate::format::record;
 use crate::format::severity::word;
@@ -88,17 +88,19 @@ pub(super) const EVERY: &[Column] = &[
         cell: Cell::Text(|event| text(record::resource_name(event))),
     },
     Column {
+        name: "ResourceType",
+        about: "type of the resource, as `Microsoft.Compute/virtualMachines`",
+        cell: Cell::Text(|event| record::resource_type(event).map(Cow::Owned)),
+    },
+    Column {
         name: "ResourceGroup",
         about: "resource group of the resource",
-        cell: Cell::Text(|event| segment_after(record::resource(event), "resourceGroups").map(Cow::Borrowed)),
+        cell: Cell::Text(|event| record::resource_group(event).map(Cow::Borrowed)),
     },
     Column {
         name: "SubscriptionId",
         about: "subscription of the resource, else of the record's id",
-        cell: Cell::Text(|event| {
-            let ids = [record::resource(event), record::record_id(event)];
-            ids.into_iter().find_map(|id| segment_after(id, "subscriptions")).map(Cow::Borrowed)
-        }),
+        cell: Cell::Text(|event| record::subscription(event).map(Cow::Borrowed)),
     },
     Column {
         name: "Link",

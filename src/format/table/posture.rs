@@ -39,7 +39,6 @@ pub(super) const RECOMMENDATIONS: &[Column] = &[
         Text(|event| list(&recommendation(event)?.risk_factors)),
         "why the risk is so, as a list",
     ),
-    Column::new("ResourceType", Text(resource_type), "type of the resource, as `Microsoft.Compute/virtualMachines`"),
     Column::new(
         "ResourceSource",
         Text(resource_source),
@@ -135,7 +134,6 @@ pub(super) const FINDINGS: &[Column] = &[
         Text(|event| borrowed(&vulnerability(event)?.assessed_text)),
         "which kind of finding it is, as `ServerVulnerability`",
     ),
-    Column::new("ResourceType", Text(resource_type), "type of the resource, as `Microsoft.Compute/virtualMachines`"),
     Column::new(
         "ResourceSource",
         Text(resource_source),
@@ -256,10 +254,6 @@ fn resource<'e, 'a>(event: &'e Event<'a>) -> Option<&'e AssessedResource<'a>> {
         Posture::Finding(finding) => Some(&finding.resource),
         _ => None,
     }
-}
-
-fn resource_type<'e>(event: &'e Event<'_>) -> Option<Cow<'e, str>> {
-    resource(event)?.full_type()
 }
 
 fn resource_source<'e>(event: &'e Event<'_>) -> Option<Cow<'e, str>> {
