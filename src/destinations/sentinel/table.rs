@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use super::columns::{ALERT_COLUMNS, REST, TRUNCATED};
-use super::row::{self, Room, Value};
+use super::row::{self, Value};
 use super::{mended, segment};
 use crate::event::{Alert, AlertShape, Event, Severity, Status, members, parse_time, scalar};
 use crate::format::alert::{intent_list, is_plausible};
@@ -31,11 +31,11 @@ pub(super) fn write(event: &Event<'_>, out: &mut Vec<u8>) {
         };
         values.extend(value.map(|value| (column, value)));
     }
-    row::write(out, &values, tell_shortened);
+    row::write(out, &values, |row, shortened, _| tell_shortened(row, &shortened));
 }
 
 /// Appends the column that names those that lost something.
-pub(super) fn tell_shortened(row: &mut Object<'_>, shortened: Vec<&'static str>, _: Room) {
+pub(super) fn tell_shortened(row: &mut Object<'_>, shortened: &[&str]) {
     if !shortened.is_empty() {
         row.text(TRUNCATED, &shortened.join(","));
     }

@@ -19,7 +19,7 @@ pub(super) fn write(event: &Event<'_>, table: Table, out: &mut Vec<u8>) {
         ("ForwarderEventId", Value::text(event.id.to_string())),
         ("ForwarderVersion", Value::text(env!("CARGO_PKG_VERSION"))),
     ]);
-    row::write(out, &values, tell_shortened);
+    row::write(out, &values, |row, shortened, _| tell_shortened(row, &shortened));
 }
 
 fn value<'e>(event: &'e Event<'_>, cell: Cell) -> Option<Value<'e>> {
