@@ -61,10 +61,12 @@ pub struct Span {
     pub id: EventId,
     /// Which alert (or other thing with a key) the record is about: a hash of [`Event::key`], else of the id.
     pub subject: u64,
+    /// Where it goes on the other side: see [`Destination::group`](crate::destinations::Destination::group).
+    pub group: u16,
 }
 
 impl Span {
-    /// The place of that event's record.
+    /// The place of that event's record, in the first group.
     #[must_use]
     pub fn of(event: &Event<'_>, place: Range<usize>) -> Self {
         let mut hasher = DefaultHasher::new();
@@ -72,7 +74,7 @@ impl Span {
             Some(key) => key.to_ascii_lowercase().hash(&mut hasher),
             None => event.id.hash(&mut hasher),
         }
-        Self { start: place.start, end: place.end, id: event.id, subject: hasher.finish() }
+        Self { start: place.start, end: place.end, id: event.id, subject: hasher.finish(), group: 0 }
     }
 }
 
@@ -94,6 +96,12 @@ impl<'a> Records<'a> {
     #[must_use]
     pub fn len(&self) -> usize {
         self.spans.len()
+    }
+
+    /// The group of all of them.
+    #[must_use]
+    pub fn group(&self) -> u16 {
+        self.spans.first().map_or(0, |span| span.group)
     }
 
     /// Whether there are none.
@@ -166,13 +174,14 @@ debug_by_size!(Rendered, spans);
 debug_by_size!(Records<'_>, spans);
 debug_by_size!(Frames, ranges);
 
-/// Cuts `spans` into the longest runs that respect `limits`, in order. Every run holds at least one record.
+/// Cuts `spans` into the longest runs that respect `limits`, in order. Every run holds at least one record, and records of one group only.
 #[must_use]
 pub fn cut(spans: &[Span], limits: Limits) -> Vec<Range<usize>> {
     let mut runs = Vec::new();
     let mut start = 0;
     for end in 1..=spans.len() {
         let full = end == spans.len()
+            || spans[end].group != spans[start].group
             || end - start >= limits.records.max(1)
             || spans[end].end - spans[start].start > limits.bytes;
         if full {
@@ -194,7 +203,7 @@ mod tests {
             .map(|length| {
                 let start = at;
                 at += length;
-                Span { start, end: at, id: EventId::of(b"x"), subject: 0 }
+                Span { start, end: at, id: EventId::of(b"x"), subject: 0, group: 0 }
             })
             .collect()
     }
@@ -205,6 +214,16 @@ mod tests {
         assert_eq!(cut(&spans(&[4, 4, 4]), limits), [0..2, 2..3]);
         assert_eq!(cut(&spans(&[1, 1, 1, 1]), limits), [0..3, 3..4]);
         assert_eq!(cut(&[], limits), Vec::<Range<usize>>::new());
+    }
+
+    #[test]
+    fn a_run_holds_one_group() {
+        let mut spans = spans(&[1; 6]);
+        for (span, group) in spans.iter_mut().zip([0, 0, 2, 2, 2, 1]) {
+            span.group = group;
+        }
+        assert_eq!(cut(&spans, Limits { records: 2, ..Limits::ANY }), [0..2, 2..4, 4..5, 5..6]);
+        assert_eq!(Records::new(&Bytes::from_static(b"abcdef"), &spans[2..5]).group(), 2);
     }
 
     #[test]

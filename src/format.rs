@@ -15,6 +15,7 @@ pub mod severity;
 pub mod shrink;
 pub mod standard_webhooks;
 pub mod syslog;
+pub mod table;
 pub mod text;
 
 #[cfg(test)]

@@ -102,7 +102,8 @@ pub(super) fn run(args: &PreviewArgs, environment: &Values, console: &Console) -
 fn preview(instance: &Instance, decoded: &Decoded<'_>, masks: &Masks, console: &Console) -> bool {
     let destination = &instance.outlet.destination;
     let is_taken = |event: &&Event<'_>| instance.decide(&Subject::new(event)).takes();
-    let chosen: Vec<&Event<'_>> = decoded.events.iter().filter(is_taken).collect();
+    let mut chosen: Vec<&Event<'_>> = decoded.events.iter().filter(is_taken).collect();
+    chosen.sort_by_key(|event| destination.group(event));
     let (rendered, mut unfit) = relay::render(instance, &chosen);
     let good = unfit.peek().is_none();
     for (index, reason) in unfit {

@@ -204,6 +204,10 @@ impl Run<'_> {
     fn apply(&mut self, piece: Piece, verdict: Verdict) -> Course {
         match verdict {
             Verdict::Retry { after, reason } => self.retry(piece, after, reason),
+            Verdict::Misconfigured { reason } if self.group(&piece) != 0 => {
+                self.park_group(self.group(&piece), reason);
+                Course::Continue(())
+            }
             Verdict::Misconfigured { reason } => {
                 // Said again by each probe, since it takes a human to end it.
                 if self.outlet.breaker.trip(Cause::Misconfigured, &reason, Duration::ZERO) != Effect::StillOpen {
@@ -228,6 +232,28 @@ impl Run<'_> {
             }
             Verdict::Then(_) => self.retry(piece, None, TOO_LONG.to_owned()),
         }
+    }
+
+    fn group(&self, piece: &Piece) -> u16 {
+        self.rendered.spans[piece.range.start].group
+    }
+
+    /// Parks what is undecided of a group. The destination is well, as far as this tells: no matter for the breaker.
+    fn park_group(&mut self, group: u16, reason: String) {
+        tracing::error!(
+            destination = self.outlet.name,
+            reason,
+            "misconfigured for some kinds of records; those are parked until this is mended"
+        );
+        let fate = self.parked(Cause::Misconfigured, reason, None);
+        let undecided = self
+            .rendered
+            .spans
+            .iter()
+            .zip(&mut self.fates)
+            .filter(|(span, fate)| span.group == group && fate.is_none());
+        undecided.for_each(|(_, undecided)| *undecided = Some(fate.clone()));
+        self.queue.retain(|piece| self.rendered.spans[piece.range.start].group != group);
     }
 
     /// Tries again after a delay, or stops where that does not fit.

@@ -168,7 +168,7 @@ mod tests {
             .iter()
             .map(|length| {
                 end += length;
-                Span { start: end - length, end, id: EventId::of(b"x"), subject: 0 }
+                Span { start: end - length, end, id: EventId::of(b"x"), subject: 0, group: 0 }
             })
             .collect();
         let messages = Records::new(&buffer, &spans).frames();

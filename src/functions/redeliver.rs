@@ -97,8 +97,9 @@ async fn send_all(
     now: Timestamp,
     deadline: Instant,
 ) -> Result<Count, OutboxError> {
-    let (mut often, seldom): (Vec<_>, Vec<_>) =
-        letters.into_iter().partition(|(_, letter)| letter.attempts >= FAILED_OFTEN);
+    // What waits for a human is under no suspicion.
+    let suspect = |letter: &Letter| letter.attempts >= FAILED_OFTEN && letter.cause != Cause::Misconfigured;
+    let (mut often, seldom): (Vec<_>, Vec<_>) = letters.into_iter().partition(|(_, letter)| suspect(letter));
     let mut sum = send(app, instance, &seldom, &app.delivery.retry, now).await?;
     // Whose turn did not come lately first; the oldest first among equals.
     often.sort_by_key(|(_, letter)| letter.attempts);
@@ -132,13 +133,15 @@ async fn send(
         owners.resize(decoded.events.len(), index);
     }
     decoded.taken_at(now);
-    let events: Vec<_> = decoded.events.iter().collect();
+    let mut owned: Vec<_> = decoded.events.iter().zip(owners).collect();
+    owned.sort_by_key(|(event, _)| instance.outlet.destination.group(event));
+    let events: Vec<_> = owned.iter().map(|(event, _)| *event).collect();
     let (rendered, unfit) = render(instance, &events);
     let deadline = Instant::now() + app.delivery.budget;
     let mut sent = deliver(&instance.outlet, &rendered, retry, deadline, Timestamp::now).await.into_iter();
     let mut unfit = unfit.peekable();
     let mut fates: Vec<Option<Fate>> = vec![None; letters.len()];
-    for (index, owner) in owners.into_iter().enumerate() {
+    for (index, (_, owner)) in owned.into_iter().enumerate() {
         let fate = match unfit.next_if(|(at, _)| *at == index) {
             Some((_, reason)) => Some(Fate::Dead { reason }),
             None => sent.next(),

@@ -1,5 +1,6 @@
 //! The opened program in this process, with scripted ways out: panics, outages, and what redelivery makes of them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use defender_relay::serve::router_of;
 use defender_relay::settings::Values;
 use defender_relay::transport::Transport;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -321,4 +322,59 @@ async fn what_settings_withhold_is_counted_and_what_a_filter_fails_on_is_sent() 
     {
         assert_eq!((splunk.contains(title), webhook.contains(title)), (to_splunk, to_webhook), "{title}");
     }
+}
+
+#[tokio::test]
+async fn fates_belong_to_their_events_in_whatever_order_the_tables_are_filled() {
+    let settings = [
+        ("DESTINATIONS", "sentinel"),
+        ("SENTINEL__ENDPOINT", "http://127.0.0.1:9"),
+        ("SENTINEL__RULE_ID", "dcr-0123456789abcdef0123456789abcdef"),
+        ("STATE__URL", "memory:"),
+    ];
+    let mut app = App::open(&Values::new(settings.map(|(name, value)| (name.to_owned(), value.to_owned())))).unwrap();
+    let mended = Arc::new(AtomicBool::new(false));
+    let is_mended = Arc::clone(&mended);
+    let sent = script(&mut app, "sentinel", move |body| match body {
+        body if body.contains("<odd>") => Some(400),
+        body if body.contains(r#""RecordKind":"recommendation""#) && !is_mended.load(Ordering::Relaxed) => Some(404),
+        _ => Some(204),
+    });
+    let recommendation = |name: &str| {
+        let id = format!("/subscriptions/s/providers/Microsoft.Security/assessments/{name}");
+        json!({"id": id, "type": "Microsoft.Security/assessments", "properties": {"status": {"code": "Unhealthy"}}})
+    };
+    let bodies =
+        [recommendation("r0"), alert("<0>"), recommendation("r1"), alert("<odd>"), alert("<2>"), recommendation("r2")]
+            .map(|event| event.to_string().into_bytes());
+    let body = invocation(&bodies, 1);
+    let tally = app.relay(&Invocation::parse(&body).unwrap().bodies(), Timestamp::now()).await.unwrap();
+    let (_, count) = &tally.destinations[0];
+    assert_eq!((count.delivered, count.parked, count.dead), (2, 3, 1));
+    // One request for all recommendations, which a table is missing for.
+    assert_eq!(sent.lock().unwrap().iter().filter(|body| body.contains("assessments")).count(), 1);
+
+    let app = Arc::new(app);
+    // What is parked, made due again after many failures.
+    let parked = async || {
+        let letters = app.outbox.due("sentinel", Timestamp::now() + SignedDuration::from_hours(9), 99).await.unwrap();
+        let mut bodies = Vec::new();
+        for (key, letter) in letters {
+            assert_eq!(letter.cause, Cause::Misconfigured);
+            bodies.push(letter.body.clone());
+            app.outbox.postpone(&key, &Letter { attempts: 9, not_before: None, ..letter }).await.unwrap();
+        }
+        bodies.sort_unstable();
+        bodies
+    };
+    let recommendations = [bodies[0].clone(), bodies[2].clone(), bodies[5].clone()];
+    assert_eq!(parked().await, recommendations);
+    app.outbox.park(&Letter { destination: "sentinel".into(), ..letter(7, 1) }).await.unwrap();
+    sent.lock().unwrap().clear();
+    tick(&app).await;
+    assert_eq!(parked().await, recommendations, "the alert among them is gone");
+    assert_eq!(sent.lock().unwrap().len(), 2, "what waits for a human goes together");
+    mended.store(true, Ordering::Relaxed);
+    tick(&app).await;
+    assert_eq!(parked().await, Vec::<Vec<u8>>::new());
 }

@@ -52,7 +52,7 @@ pub(crate) fn variants(kind: &Kind) -> Vec<Instance> {
 pub(crate) fn variants_with(kind: &Kind, besides: &[(&str, &str)]) -> Vec<Instance> {
     let options: &[&[(&str, &str)]] = match kind.name {
         "anomali" => &[&[], &[("MODE", "intelligence"), ("TLP", "amber"), ("TRUSTED_CIRCLES", "146")]],
-        "sentinel" => &[&[("SCHEMA", "alerts")], &[("SCHEMA", "asim")]],
+        "sentinel" => &[&[], &[("TABLES", "one")], &[("SCHEMA", "asim")]],
         "splunk" => &[&[], &[("LOG_SOURCETYPES", "own")]],
         "webhook" => {
             &[&[("BODY", "raw")], &[("BODY", "graph")], &[("BODY", "cloudevents"), ("REDACT_QUERIES", "true")]]
@@ -92,7 +92,7 @@ pub(crate) fn variants_with(kind: &Kind, besides: &[(&str, &str)]) -> Vec<Instan
         ],
         "powerbi" => &[
             &[],
-            &[("COLUMNS", "EventId,AlertName,Shortened"), ("MAX_ROWS", "3")],
+            &[("TABLES", "one"), ("COLUMNS", "EventId,AlertName,Shortened"), ("MAX_ROWS", "3")],
             &[("MODE", "eventhouse"), ("CLUSTER_URL", "http://127.0.0.1:1"), ("DATABASE", "SOC")],
         ],
         "paloalto_xsoar" => {
@@ -194,7 +194,7 @@ pub(crate) fn render(destination: &dyn Destination, event: &Event<'_>) -> Vec<u8
 }
 
 fn pack(destination: &dyn Destination, record: Vec<u8>, event: &Event<'_>) -> Parcel {
-    let spans = [Span::of(event, 0..record.len())];
+    let spans = [Span { group: destination.group(event), ..Span::of(event, 0..record.len()) }];
     destination.pack(Records::new(&Bytes::from(record), &spans))
 }
 
@@ -277,7 +277,7 @@ fn runs_respect_the_limits_and_hold_every_record_once() {
             let start = buffer.len();
             destination.render(event, &mut buffer).unwrap();
             raws.push(event.raw.to_owned());
-            spans.push(Span::of(event, start..buffer.len()));
+            spans.push(Span { group: destination.group(event), ..Span::of(event, start..buffer.len()) });
         });
         let limits = destination.limits();
         let rendered = Rendered { buffer: buffer.into(), spans };

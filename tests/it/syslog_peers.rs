@@ -107,7 +107,7 @@ fn parcel(messages: &[String]) -> Parcel {
     for message in messages {
         let start = buffer.len();
         buffer.extend_from_slice(message.as_bytes());
-        spans.push(Span { start, end: buffer.len(), id: EventId::of(message.as_bytes()), subject: 0 });
+        spans.push(Span { start, end: buffer.len(), id: EventId::of(message.as_bytes()), subject: 0, group: 0 });
     }
     Parcel::Syslog(SyslogParcel { messages: Records::new(&Bytes::from(buffer), &spans).frames() })
 }

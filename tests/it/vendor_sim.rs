@@ -463,14 +463,16 @@ fn rendered(
     let seen = Timestamp::now();
     bodies.iter().for_each(|body| decode(body, seen, &texts, &mut decoded));
     let (mut buffer, mut spans, mut raw) = (Vec::new(), Vec::new(), Vec::new());
-    for event in decoded.events.iter().filter(|event| outlet.destination.takes(event)) {
+    let mut taken: Vec<&Event<'_>> = decoded.events.iter().filter(|event| outlet.destination.takes(event)).collect();
+    taken.sort_by_key(|event| outlet.destination.group(event));
+    for event in taken {
         let start = buffer.len();
         outlet.destination.render(event, &mut buffer).unwrap();
         if !keep(event, &buffer[start..]) {
             buffer.truncate(start);
             continue;
         }
-        spans.push(Span::of(event, start..buffer.len()));
+        spans.push(Span { group: outlet.destination.group(event), ..Span::of(event, start..buffer.len()) });
         raw.push(event.raw.to_owned());
     }
     (Rendered { buffer: buffer.into(), spans }, raw)

@@ -141,7 +141,13 @@ impl Scene {
     /// Delivers one record per letter of `letters`; fates as text.
     async fn deliver(&self, letters: &str) -> Vec<String> {
         let spans = (0..letters.len())
-            .map(|at| Span { start: at, end: at + 1, id: EventId::of(b"x"), subject: letters.as_bytes()[at].into() })
+            .map(|at| Span {
+                start: at,
+                end: at + 1,
+                id: EventId::of(b"x"),
+                subject: letters.as_bytes()[at].into(),
+                group: group(letters.as_bytes()[at]),
+            })
             .collect();
         let rendered = Rendered { buffer: Bytes::copy_from_slice(letters.as_bytes()), spans };
         let start = Instant::now();
@@ -168,6 +174,11 @@ impl Scene {
     fn times(&self) -> Vec<Duration> {
         self.sent.lock().unwrap().iter().map(|(at, _)| *at).collect()
     }
+}
+
+/// Digits are of another group than letters.
+fn group(letter: u8) -> u16 {
+    letter.is_ascii_digit().into()
 }
 
 fn retry(after: Option<u64>) -> Verdict {
@@ -297,6 +308,18 @@ async fn misconfigured_parks_everything_and_opens_the_circuit() {
     assert_eq!(scene.bodies(), ["a"]);
     advance(30 * SECOND).await;
     assert_eq!(scene.deliver("c").await, ["delivered"]);
+    assert_eq!(scene.outlet.breaker.state(), Circuit::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_misconfigured_for_a_group_parks_that_group_alone() {
+    let scene = Scene::new(2, |body, _| match body {
+        "12" => Verdict::Misconfigured { reason: "HTTP 404".into() },
+        _ => Verdict::Accepted,
+    });
+    let parked = "parked for a human: HTTP 404";
+    assert_eq!(scene.deliver("ab1234c").await, ["delivered", "delivered", parked, parked, parked, parked, "delivered"]);
+    assert_eq!(scene.bodies(), ["ab", "12", "c"]);
     assert_eq!(scene.outlet.breaker.state(), Circuit::Closed);
 }
 

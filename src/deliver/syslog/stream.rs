@@ -181,8 +181,13 @@ mod tests {
         let spans: Vec<Span> = messages
             .iter()
             .scan(0, |at, message| {
-                let span =
-                    Span { start: *at, end: *at + message.len(), id: EventId::of(message.as_bytes()), subject: 0 };
+                let span = Span {
+                    start: *at,
+                    end: *at + message.len(),
+                    id: EventId::of(message.as_bytes()),
+                    subject: 0,
+                    group: 0,
+                };
                 *at = span.end;
                 Some(span)
             })

@@ -239,7 +239,7 @@ fn public_takes_a_second_key_and_a_person() {
 
 fn parcel(anomali: &Anomali) -> HttpParcel {
     let buffer = Bytes::from_static(b"x");
-    let spans = [Span { start: 0, end: 1, id: EventId::of(b"x"), subject: 0 }];
+    let spans = [Span { start: 0, end: 1, id: EventId::of(b"x"), subject: 0, group: 0 }];
     let Parcel::Http(parcel) = anomali.pack(Records::new(&buffer, &spans)) else { panic!() };
     parcel
 }

@@ -16,7 +16,7 @@ pub(super) const KIND: Kind = Kind {
     title: "ArcSight (CEF)",
     arrives: "CEF events over TLS or TCP syslog",
     settings: &[SETTINGS, SYSLOG_SETTINGS],
-    events: "*",
+    events: "*, !secure_score, !secure_score_control",
     snapshots: true,
     open: |section| Ok(Box::new(Arcsight::open(section)?)),
     rehearsal: Rehearsal { settings: &[("ADDRESS", "tcp://{tcp}")], replies: &[] },

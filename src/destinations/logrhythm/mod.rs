@@ -20,7 +20,7 @@ pub(super) const KIND: Kind = Kind {
     arrives: "The fields of LogRhythm's schema with the original record, through a webhook beat; or CEF over syslog",
     // What HTTP and syslog both need (time-out, certificates) is declared once.
     settings: &[SETTINGS, HTTP_SETTINGS],
-    events: "*",
+    events: "*, !secure_score, !secure_score_control",
     snapshots: true,
     open,
     rehearsal: Rehearsal {

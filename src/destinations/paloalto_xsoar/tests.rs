@@ -48,7 +48,7 @@ fn alert(status: &str, time: &str) -> String {
 /// The first request about that alert.
 fn begun(xsoar: &Xsoar, body: &str) -> Parcel {
     let buffer = bytes::Bytes::from(render(xsoar, body));
-    let span = Span { start: 0, end: buffer.len(), id: crate::event::EventId::of(b"x"), subject: 0 };
+    let span = Span { start: 0, end: buffer.len(), id: crate::event::EventId::of(b"x"), subject: 0, group: 0 };
     xsoar.pack(Records::new(&buffer, &[span]))
 }
 

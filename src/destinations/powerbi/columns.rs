@@ -1,4 +1,4 @@
-//! The columns as data. The rows, the definition of the model, the KQL of the Eventhouse and the page's table are all made of this list, so
+//! The columns as data; those of records that are no alerts are [`crate::format::table`]'s. The rows, the definition of the model, the KQL of the Eventhouse and the page's table are all made of this list, so
 //! that none can know a column that another lacks: Power BI refuses a whole request for one unknown column.
 
 use std::borrow::Cow;
@@ -8,58 +8,41 @@ use jiff::Timestamp;
 use crate::event::{Alert, Event, Facts, RecordKind, segment_after};
 use crate::format::alert::{self, is_plausible};
 use crate::format::severity::word;
+use crate::format::table::{Cell, Column, Table as Kind};
 
-/// One column.
-#[derive(Debug)]
-pub(super) struct Column {
-    pub(super) name: &'static str,
-    /// What it holds, for the page.
-    pub(super) about: &'static str,
-    pub(super) cell: Cell,
-}
-
-/// Where a column's values come from; the column's type follows.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Cell {
-    /// A text, shortened where it is too long.
-    Text(for<'e> fn(&'e Event<'_>) -> Option<Cow<'e, str>>),
-    /// A time.
-    Time(fn(&Event<'_>) -> Option<Timestamp>),
-    /// A whole number.
-    Number(fn(&Event<'_>) -> Option<i64>),
-    /// Yes or no.
-    Flag(fn(&Event<'_>) -> Option<bool>),
-    /// The whole record as JSON, where the receiver has a type for that: an Eventhouse.
-    Record,
-    /// The names of this row's columns that were shortened; after all others.
-    Shortened,
-}
-
-impl Cell {
-    /// The type in a push semantic model; nothing where that has none.
-    pub(super) const fn power_bi_type(self) -> Option<&'static str> {
-        match self {
-            Self::Text(_) | Self::Shortened => Some("string"),
-            Self::Time(_) => Some("DateTime"),
-            Self::Number(_) => Some("Int64"),
-            Self::Flag(_) => Some("bool"),
-            Self::Record => None,
-        }
-    }
-
-    /// The type in an Eventhouse.
-    pub(super) const fn kusto_type(self) -> &'static str {
-        match self {
-            Self::Text(_) | Self::Shortened => "string",
-            Self::Time(_) => "datetime",
-            Self::Number(_) => "long",
-            Self::Flag(_) => "bool",
-            Self::Record => "dynamic",
-        }
+/// The type in a push semantic model; nothing where that has none.
+pub(super) const fn power_bi_type(cell: Cell) -> Option<&'static str> {
+    match cell {
+        Cell::Text(_) | Cell::Shortened => Some("string"),
+        Cell::Time(_) => Some("DateTime"),
+        Cell::Number(_) => Some("Int64"),
+        Cell::Real(_) => Some("Double"),
+        Cell::Flag(_) => Some("bool"),
+        Cell::Record => None,
     }
 }
 
-/// Every column, in order.
+/// The type in an Eventhouse.
+pub(super) const fn kusto_type(cell: Cell) -> &'static str {
+    match cell {
+        Cell::Text(_) | Cell::Shortened => "string",
+        Cell::Time(_) => "datetime",
+        Cell::Number(_) => "long",
+        Cell::Real(_) => "real",
+        Cell::Flag(_) => "bool",
+        Cell::Record => "dynamic",
+    }
+}
+
+/// The columns of a table, in order.
+pub(super) fn of_table(table: Kind) -> Vec<&'static Column> {
+    match table {
+        Kind::Alerts => COLUMNS.iter().collect(),
+        other => other.columns().chain(LAST).collect(),
+    }
+}
+
+/// Those of alerts, in order; records of other kinds have most of them empty.
 pub(super) const COLUMNS: &[Column] = &[
     Column {
         name: "AlertKey",
@@ -241,6 +224,21 @@ pub(super) const COLUMNS: &[Column] = &[
         name: "DomainName",
         about: "first `dns` entity",
         cell: Cell::Text(|event| borrowed(&facts(event)?.domain_name)),
+    },
+    Column { name: "Record", about: "Eventhouse only: the whole record as it came", cell: Cell::Record },
+    Column {
+        name: "Shortened",
+        about: "names of the columns of this row that were shortened; empty for none",
+        cell: Cell::Shortened,
+    },
+];
+
+/// Those that stand at the end of a table of any other kind.
+const LAST: &[Column] = &[
+    Column {
+        name: "EventId",
+        about: "first 128 bits of the SHA-256 of the record; the same for every repeat of the same bytes",
+        cell: Cell::Text(|event| Some(event.id.to_string().into())),
     },
     Column { name: "Record", about: "Eventhouse only: the whole record as it came", cell: Cell::Record },
     Column {

@@ -7,12 +7,13 @@ use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 use url::Url;
 
-use super::columns::Column;
+use super::columns::kusto_type;
 use super::table::Table;
 use super::{Refusal, required};
 use crate::batch::Limits;
 use crate::cloud::{Audience, Service};
 use crate::format::json::Object;
+use crate::format::table::Column;
 use crate::parcel::{Auth, Gzip, HttpParcel, Reply, Verdict, retry_after};
 use crate::settings::Section;
 
@@ -34,7 +35,7 @@ const SETUP: &[&str] = &[
 ];
 
 /// The request that carries rows, and the probe: asks for the table by its name.
-pub(super) fn requests(section: &Section<'_>, table: &Table) -> (HttpParcel, HttpParcel) {
+pub(super) fn requests(section: &Section<'_>, tables: &[Table]) -> (Vec<HttpParcel>, HttpParcel) {
     let audience = Audience::of(Service::Kusto, section.cloud());
     let cluster = cluster(section, &audience);
     let database = required(section, "DATABASE");
@@ -51,14 +52,18 @@ pub(super) fn requests(section: &Section<'_>, table: &Table) -> (HttpParcel, Htt
         parcel.auth = Auth::Entra(Arc::new(audience.clone()));
         parcel
     };
-    let mut rows = HttpParcel { gzip: Gzip::Large, ..request(&["ingest", &database, &table.name], Bytes::new()) };
-    rows.url.query_pairs_mut().append_pair("streamFormat", "MultiJSON").append_pair("mappingName", &mapping(section));
+    let mapping = mapping(section);
+    let rows = |table: &Table| {
+        let mut rows = HttpParcel { gzip: Gzip::Large, ..request(&["ingest", &database, &table.name], Bytes::new()) };
+        rows.url.query_pairs_mut().append_pair("streamFormat", "MultiJSON").append_pair("mappingName", &mapping);
+        rows
+    };
     let mut question = Vec::new();
     let mut object = Object::open(&mut question);
     object.text("db", &database);
-    object.text("csl", &format!(".show tables | where TableName == '{}' | project TableName", table.name));
+    object.text("csl", &format!(".show tables | where TableName == '{}' | project TableName", tables[0].name));
     object.close();
-    (rows, request(&["mgmt"], question.into()))
+    (tables.iter().map(rows).collect(), request(&["mgmt"], question.into()))
 }
 
 fn cluster(section: &Section<'_>, audience: &Audience) -> Url {
@@ -93,19 +98,24 @@ pub(super) fn mapping(section: &Section<'_>) -> String {
     name
 }
 
-/// The KQL commands that make the table with what its columns mean, its mapping, and let it take streams. To run them again does no harm.
-pub(super) fn definition(table: &Table, mapping: &str) -> String {
+/// The KQL commands that make the tables with what their columns mean, their mappings, and let them take streams. To run them again does no
+/// harm.
+pub(super) fn definition(tables: &[Table], mapping: &str) -> String {
+    let mut commands = String::from("// One command at a time, in the KQL database that DATABASE names.\n");
+    tables.iter().for_each(|table| commands.push_str(&commands_for(table, mapping)));
+    commands
+}
+
+fn commands_for(table: &Table, mapping: &str) -> String {
     let name = &table.name; // letters, digits, spaces, hyphens: no character that KQL escapes
     let list = |line: fn(&Column) -> String| table.columns.iter().map(|column| line(column)).collect::<Vec<_>>();
-    let columns = list(|Column { name, cell, .. }| format!("    ['{name}']: {}", cell.kusto_type())).join(",\n");
+    let columns = list(|Column { name, cell, .. }| format!("    ['{name}']: {}", kusto_type(*cell))).join(",\n");
     let meanings = list(|Column { name, about, .. }| format!("    ['{name}']: \"{about}\"")).join(",\n");
     let paths =
         list(|Column { name, .. }| format!(r#"'  {{"column": "{name}", "Properties": {{"Path": "$.{name}"}}}}"#));
     let paths = paths.join(",'\n");
     format!(
-        "\
-// One command at a time, in the KQL database that DATABASE names.
-
+        "
 .create-merge table ['{name}'] (
 {columns}
 )
@@ -136,7 +146,8 @@ pub(super) fn judge(reply: &Reply, records: usize) -> Verdict {
         }
         401 => refusal.mend("the token is not accepted; check AZURE_CLOUD, CLUSTER_URL and the app's identity"),
         403 => refusal.mend("the app's identity may not; it needs the role ingestor, and monitor for the probe"),
-        404 => refusal.mend("there is no such cluster, database or table; check CLUSTER_URL, DATABASE and TABLE"),
+        404 => refusal.mend("there is no such cluster, database or table; check CLUSTER_URL, DATABASE and TABLE, and run the commands of eventhouse.kql, which make \
+             the tables of all kinds"),
         400 if refusal.error.get("@permanent") == Some(&Value::Bool(false)) => {
             Verdict::Retry { after: retry_after(headers), reason: refusal.named() }
         }

@@ -13,10 +13,12 @@ mod table;
 use http::StatusCode;
 use serde_json::Value;
 
+use self::columns::power_bi_type;
 use self::table::Table;
 use super::{Create, Destination, Kind, Rehearsal, RenderError};
 use crate::batch::{Limits, Records};
 use crate::event::Event;
+use crate::format::table::Table as Kinds;
 use crate::parcel::{HttpParcel, Parcel, Reply, Verdict};
 use crate::settings::{Section, Setting, SettingsError};
 use crate::transport::{HTTP_SETTINGS, HttpOptions, Transport};
@@ -25,7 +27,7 @@ use crate::transport::{HTTP_SETTINGS, HttpOptions, Transport};
 pub(super) const KIND: Kind = Kind {
     name: "powerbi",
     title: "Power BI and Fabric Eventhouse",
-    arrives: "Rows of one table, a row per record: of a Power BI push semantic model, or of a Fabric Eventhouse (Azure Data Explorer)",
+    arrives: "A row per record, in a table for its kind: of a Power BI push semantic model, or of a Fabric Eventhouse (Azure Data Explorer)",
     settings: &[SETTINGS, HTTP_SETTINGS],
     events: "*",
     snapshots: true,
@@ -61,12 +63,17 @@ const SETTINGS: &[Setting] = &[
         "eventhouse: query URI, such as https://trd-0123456789.z1.kusto.fabric.microsoft.com; not the ingestion URI.",
     ),
     Setting::optional("DATABASE", "eventhouse: name of the KQL database."),
-    Setting::default("MAPPING", "DefenderRelay", "eventhouse: name of the table's JSON ingestion mapping."),
-    Setting::default("TABLE", "Alerts", "Name of the table."),
+    Setting::default("MAPPING", "DefenderRelay", "eventhouse: name of the tables' JSON ingestion mapping."),
+    Setting::default(
+        "TABLES",
+        "per_type",
+        "Where records go that are no alerts: per_type (a table for each kind) or one (with the alerts, in TABLE).",
+    ),
+    Setting::default("TABLE", "Alerts", "Name of the table of alerts."),
     Setting::default(
         "COLUMNS",
         "*",
-        "Columns that are sent, comma-separated, or * for all: for a table that lacks some of them.",
+        "Columns of the table of alerts that are sent, comma-separated, or * for all: for a table that lacks some of them.",
     ),
     Setting::default("MAX_ROWS", "10_000", "Most rows of one request, between 1 and 10_000."),
 ];
@@ -85,10 +92,10 @@ impl Mode {
         section.choice("MODE", Self::WORDS)
     }
 
-    fn table(self, section: &Section<'_>) -> Table {
+    fn tables(self, section: &Section<'_>) -> Vec<Table> {
         match self {
-            Self::Push => Table::from_section(section, |column| column.cell.power_bi_type().is_some()),
-            Self::Eventhouse => Table::from_section(section, |_| true),
+            Self::Push => table::from_section(section, |column| power_bi_type(column.cell).is_some()),
+            Self::Eventhouse => table::from_section(section, |_| true),
         }
     }
 }
@@ -98,20 +105,21 @@ impl Mode {
 struct PowerBi {
     transport: Transport,
     mode: Mode,
-    table: Table,
+    /// By group; only that of alerts, where all records go there.
+    tables: Vec<Table>,
     limits: Limits,
-    /// The request that carries rows, but for them.
-    rows: HttpParcel,
+    /// The requests that carry rows of each table, but for the rows.
+    rows: Vec<HttpParcel>,
     probe: HttpParcel,
 }
 
 impl PowerBi {
     fn open(section: &Section<'_>) -> Result<Self, SettingsError> {
         let mode = Mode::from_section(section);
-        let table = mode.table(section);
+        let tables = mode.tables(section);
         let (rows, probe) = match mode {
-            Mode::Push => push::requests(section, &table),
-            Mode::Eventhouse => eventhouse::requests(section, &table),
+            Mode::Push => push::requests(section, &tables),
+            Mode::Eventhouse => eventhouse::requests(section, &tables),
         };
         let limits = match mode {
             Mode::Push => push::LIMITS,
@@ -120,7 +128,7 @@ impl PowerBi {
         let power_bi = Self {
             transport: Transport::Http(HttpOptions::from_section(section)),
             mode,
-            table,
+            tables,
             limits: Limits { records: section.number("MAX_ROWS", 1..=limits.records), ..limits },
             rows,
             probe,
@@ -138,8 +146,12 @@ impl Destination for PowerBi {
         self.limits
     }
 
+    fn group(&self, event: &Event<'_>) -> u16 {
+        if self.tables.len() > 1 { Kinds::of(event.kind).group() } else { 0 }
+    }
+
     fn render(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), RenderError> {
-        self.table.write(event, out);
+        self.tables[usize::from(self.group(event))].write(event, out);
         out.push(match self.mode {
             Mode::Push => b',',
             Mode::Eventhouse => b'\n',
@@ -152,7 +164,7 @@ impl Destination for PowerBi {
             Mode::Push => push::body(&records.joined()),
             Mode::Eventhouse => records.joined(),
         };
-        Parcel::Http(HttpParcel { body, ..self.rows.clone() })
+        Parcel::Http(HttpParcel { body, ..self.rows[usize::from(records.group())].clone() })
     }
 
     fn judge(&self, _sent: &Parcel, reply: &Reply, records: usize) -> Verdict {
@@ -169,7 +181,7 @@ impl Destination for PowerBi {
     }
 
     fn warnings(&self) -> Vec<String> {
-        let lacks = |name: &&str| !self.table.has(name);
+        let lacks = |name: &&str| !self.tables[0].has(name);
         let keys: Vec<&str> = ["AlertKey", "EventId"].into_iter().filter(lacks).collect();
         match keys.as_slice() {
             [] => Vec::new(),
@@ -183,10 +195,10 @@ impl Destination for PowerBi {
 
 fn define(section: &Section<'_>) -> Result<String, SettingsError> {
     let mode = Mode::from_section(section);
-    let table = mode.table(section);
+    let tables = mode.tables(section);
     let definition = match mode {
-        Mode::Push => push::definition(&table),
-        Mode::Eventhouse => eventhouse::definition(&table, &eventhouse::mapping(section)),
+        Mode::Push => push::definition(&tables),
+        Mode::Eventhouse => eventhouse::definition(&tables, &eventhouse::mapping(section)),
     };
     section.finish(definition)
 }

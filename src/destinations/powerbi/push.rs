@@ -9,11 +9,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
+use super::columns::power_bi_type;
 use super::table::Table;
 use super::{Refusal, required};
 use crate::batch::{Limits, Pace};
 use crate::cloud::{Audience, Cloud, Service};
 use crate::destinations::Order;
+use crate::format::table::Column;
 use crate::parcel::{Auth, HttpParcel, Reply, Verdict};
 use crate::settings::{Section, SettingsError};
 use crate::transport::{HttpOptions, Transport};
@@ -37,12 +39,12 @@ const MODEL: &str = "Defender for Cloud";
 const SUNSET_SECONDS: i64 = 1_825_027_200;
 
 /// The request that carries rows, and the probe.
-pub(super) fn requests(section: &Section<'_>, table: &Table) -> (HttpParcel, HttpParcel) {
+pub(super) fn requests(section: &Section<'_>, tables: &[Table]) -> (Vec<HttpParcel>, HttpParcel) {
     let api = Api::from_section(section);
     let dataset = guid(section, "DATASET");
-    let rows = api.post(&["datasets", &dataset, "tables", &table.name, "rows"], Bytes::new());
+    let rows = |table: &Table| api.post(&["datasets", &dataset, "tables", &table.name, "rows"], Bytes::new());
     let probe = HttpParcel { auth: api.auth(), ..HttpParcel::get(api.below(&["datasets", &dataset])) };
-    (rows, probe)
+    (tables.iter().map(rows).collect(), probe)
 }
 
 /// `{"rows":[…]}` of rows that each end in a comma.
@@ -52,35 +54,27 @@ pub(super) fn body(rows: &[u8]) -> Bytes {
 }
 
 /// The model as `POST datasets` takes it.
-pub(super) fn definition(table: &Table) -> String {
-    let mut columns = String::new();
-    for column in &table.columns {
-        let comma = if columns.is_empty() { "" } else { "," };
-        let kind = column.cell.power_bi_type().unwrap_or_default();
-        let _ = write!(columns, "{comma}\n        {{\"name\": \"{}\", \"dataType\": \"{kind}\"}}", column.name);
+pub(super) fn definition(tables: &[Table]) -> String {
+    let mut all = String::new();
+    for Table { name, columns } in tables {
+        // Names are letters, digits, spaces, hyphens: no character that JSON escapes.
+        let kind = |cell| power_bi_type(cell).unwrap_or_default();
+        let column = |Column { name, cell, .. }: &&Column| {
+            format!("        {{\"name\": \"{name}\", \"dataType\": \"{}\"}}", kind(*cell))
+        };
+        let columns = columns.iter().map(column).collect::<Vec<_>>().join(",\n");
+        let comma = if all.is_empty() { "" } else { ",\n" };
+        let _ =
+            write!(all, "{comma}    {{\n      \"name\": \"{name}\",\n      \"columns\": [\n{columns}\n      ]\n    }}");
     }
-    let name = &table.name; // letters, digits, spaces, hyphens: no character that JSON escapes
-    format!(
-        r#"{{
-  "name": "{MODEL}",
-  "defaultMode": "Push",
-  "tables": [
-    {{
-      "name": "{name}",
-      "columns": [{columns}
-      ]
-    }}
-  ]
-}}
-"#
-    )
+    format!("{{\n  \"name\": \"{MODEL}\",\n  \"defaultMode\": \"Push\",\n  \"tables\": [\n{all}\n  ]\n}}\n")
 }
 
 /// The request that makes the model, with room for the newest 200,000 rows: without `basicFIFO` a table takes no more after 5,000,000
 /// rows, and only 120 requests an hour from 250,000 rows on.
 pub(super) fn order(section: &Section<'_>) -> Result<Order, SettingsError> {
-    let table = super::Mode::Push.table(section);
-    let mut parcel = Api::from_section(section).post(&["datasets"], definition(&table).into());
+    let tables = super::Mode::Push.tables(section);
+    let mut parcel = Api::from_section(section).post(&["datasets"], definition(&tables).into());
     parcel.url.set_query(Some("defaultRetentionPolicy=basicFIFO"));
     section.finish(Order {
         transport: Transport::Http(HttpOptions::from_section(section)),
@@ -130,7 +124,8 @@ pub(super) fn judge(reply: &Reply, records: usize) -> Verdict {
             "the app's identity may not; allow service principals in the tenant settings of Power BI, and make it Contributor of the \
              workspace",
         ),
-        404 => refusal.mend("there is no such workspace, model or table; check WORKSPACE, DATASET and TABLE"),
+        404 => refusal.mend("there is no such workspace, model or table; check WORKSPACE, DATASET and TABLE. A model that has only the table of alerts \
+             needs TABLES=one, or EVENTS=alert"),
         _ => match Verdict::by_status(reply) {
             Verdict::Rejected { .. } => Verdict::Rejected { reason: refusal.named() },
             verdict => verdict,

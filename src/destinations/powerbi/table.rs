@@ -1,11 +1,12 @@
-//! The table that rows go to: its name, its columns, and how an event becomes a row.
+//! The tables that rows go to: their names, their columns, and how an event becomes a row.
 
 use std::io::Write as _;
 
-use super::columns::{COLUMNS, Cell, Column};
+use super::columns::of_table;
 use crate::event::Event;
 use crate::format::json::{Object, write_text};
 use crate::format::shrink;
+use crate::format::table::{Cell, Column, Table as Kind};
 use crate::format::text::ELLIPSIS;
 use crate::settings::Section;
 
@@ -21,15 +22,31 @@ pub(super) struct Table {
     pub(super) columns: Vec<&'static Column>,
 }
 
+/// The tables that rows go to, by the group of their records: that of alerts first, and alone where it takes all records.
+///
+/// Reads `TABLE`, `TABLES` and `COLUMNS`; of all columns those that `has` admits.
+pub(super) fn from_section(section: &Section<'_>, has: fn(&Column) -> bool) -> Vec<Table> {
+    let per_type = section.choice("TABLES", &[("per_type", true), ("one", false)]);
+    let other = |kind: &Kind| Table {
+        name: kind.name().to_owned(),
+        columns: of_table(*kind).into_iter().filter(|column| has(column)).collect(),
+    };
+    let mut tables = vec![Table::of_alerts(section, has)];
+    tables.extend(Kind::ALL[1..].iter().filter(|_| per_type).map(other));
+    if tables[1..].iter().any(|other| other.name.eq_ignore_ascii_case(&tables[0].name)) {
+        section.fault("TABLE", "is the name of the table of another kind; choose another, or set TABLES=one");
+    }
+    tables
+}
+
 impl Table {
-    /// Reads `TABLE` and `COLUMNS`; of all columns those that `has` admits.
-    pub(super) fn from_section(section: &Section<'_>, has: fn(&Column) -> bool) -> Self {
+    fn of_alerts(section: &Section<'_>, has: fn(&Column) -> bool) -> Self {
         let name = section.string("TABLE");
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ' ');
         if name.is_empty() || name.len() > 100 || !name.chars().all(legal) {
             section.fault("TABLE", "must be up to 100 letters, digits, spaces, `-` and `_`");
         }
-        let all = COLUMNS.iter().filter(|column| has(column));
+        let all = of_table(Kind::Alerts).into_iter().filter(|column| has(column));
         let chosen = section.string("COLUMNS");
         let chosen: Vec<&str> = chosen.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
         if chosen == ["*"] {
@@ -62,6 +79,7 @@ impl Table {
                 Cell::Record => write_value(out, Some(event.raw)),
                 Cell::Time(time) => write_value(out, time(event).map(|time| format!("\"{time:.3}\""))),
                 Cell::Number(number) => write_value(out, number(event)),
+                Cell::Real(number) => write_value(out, number(event)),
                 Cell::Flag(flag) => write_value(out, flag(event)),
             };
             if !whole {

@@ -5,18 +5,56 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 
-use super::columns::{COLUMNS, Cell};
+use super::columns::{COLUMNS, kusto_type, of_table};
 use super::*;
 use crate::batch::Span;
 use crate::cloud::{Audience, Service};
 use crate::event::decode::{Decoded, Texts, decode};
 use crate::event::parse_time;
+use crate::format::table::{Cell, Column};
 use crate::parcel::{Auth, Failure, Gzip};
 use crate::settings::Values;
 
 const BRUTE_FORCE: &str = include_str!("../../../tests/fixtures/events/alert_ssh_brute_force.json");
 const EVERY_ENTITY: &str = include_str!("../../../tests/fixtures/events/alert_every_entity.json");
 const RECOMMENDATION: &str = include_str!("../../../tests/fixtures/events/recommendation_vm_ports.json");
+
+/// Records of every kind that is no alert, and their table.
+const OTHERS: [(&str, &str, &str); 17] = [
+    ("recommendation", RECOMMENDATION, "Recommendations"),
+    (
+        "recommendation_unhealthy",
+        include_str!("../../../tests/fixtures/events/recommendation_unhealthy.json"),
+        "Recommendations",
+    ),
+    (
+        "recommendation_delete",
+        include_str!("../../../tests/fixtures/events/recommendation_delete_healthy.json"),
+        "Recommendations",
+    ),
+    (
+        "recommendation_snapshot",
+        include_str!("../../../tests/fixtures/events/recommendation_snapshot_aws.json"),
+        "Recommendations",
+    ),
+    ("finding", include_str!("../../../tests/fixtures/events/finding_server.json"), "Findings"),
+    ("finding_image", include_str!("../../../tests/fixtures/events/finding_container_image.json"), "Findings"),
+    ("secure_score", include_str!("../../../tests/fixtures/events/secure_score_export.json"), "SecureScores"),
+    (
+        "secure_score_control",
+        include_str!("../../../tests/fixtures/events/secure_score_control_export.json"),
+        "SecureScores",
+    ),
+    ("compliance", include_str!("../../../tests/fixtures/events/compliance_assessment.json"), "Compliance"),
+    ("attack_path", include_str!("../../../tests/fixtures/events/attack_path_exposure.json"), "AttackPaths"),
+    ("attack_path_legacy", include_str!("../../../tests/fixtures/events/attack_path_legacy.json"), "AttackPaths"),
+    ("activity_log", include_str!("../../../tests/fixtures/events/activity_log_hub.json"), "Logs"),
+    ("entra_log", include_str!("../../../tests/fixtures/events/entra_log_sign_in.json"), "Logs"),
+    ("resource_log", include_str!("../../../tests/fixtures/events/resource_log_key_vault.json"), "Logs"),
+    ("metric", include_str!("../../../tests/fixtures/events/resource_log_metric.json"), "Logs"),
+    ("xdr_log", include_str!("../../../tests/fixtures/events/xdr_log_process.json"), "Logs"),
+    ("monitor_alert", include_str!("../../../tests/fixtures/events/monitor_alert_fired.json"), "Logs"),
+];
 
 const WORKSPACE: &str = "3d9b93c6-7b6d-4801-a491-1738910904fd";
 const DATASET: &str = "a0a9cc52-1a3c-4a6f-8f7e-2b6a5f1d9e10";
@@ -61,7 +99,7 @@ fn packed(power_bi: &PowerBi, bodies: &[&str]) -> HttpParcel {
     for event in &decoded.events {
         let start = out.len();
         power_bi.render(event, &mut out).unwrap();
-        spans.push(Span::of(event, start..out.len()));
+        spans.push(Span { group: power_bi.group(event), ..Span::of(event, start..out.len()) });
     }
     parcel(power_bi.pack(Records::new(&out.into(), &spans)))
 }
@@ -77,12 +115,16 @@ fn rows(power_bi: &PowerBi, bodies: &[&str]) -> Vec<Value> {
 #[test]
 fn rows_are_these() {
     let push = open(&[&PUSH]).unwrap();
-    for (name, body) in
-        [("brute_force", BRUTE_FORCE), ("every_entity", EVERY_ENTITY), ("recommendation", RECOMMENDATION)]
-    {
+    let others = OTHERS.map(|(name, body, _)| (name, body));
+    for (name, body) in [("brute_force", BRUTE_FORCE), ("every_entity", EVERY_ENTITY)].into_iter().chain(others) {
         let row = &rows(&push, &[body])[0];
         insta::assert_snapshot!(name, serde_json::to_string_pretty(row).unwrap());
     }
+    let one = open(&[&PUSH, &[("TABLES", "one")]]).unwrap();
+    insta::assert_snapshot!(
+        "recommendation_among_alerts",
+        serde_json::to_string_pretty(&rows(&one, &[RECOMMENDATION])[0]).unwrap()
+    );
     let eventhouse = open(&[&EVENTHOUSE]).unwrap();
     let row = rows(&eventhouse, &[BRUTE_FORCE]).remove(0);
     assert_eq!(row["Record"], serde_json::from_str::<Value>(BRUTE_FORCE).unwrap());
@@ -90,7 +132,7 @@ fn rows_are_these() {
 
 #[test]
 fn a_request_of_each_mode() {
-    let push = packed(&open(&[&PUSH]).unwrap(), &[BRUTE_FORCE, RECOMMENDATION]);
+    let push = packed(&open(&[&PUSH]).unwrap(), &[BRUTE_FORCE, EVERY_ENTITY]);
     let dataset = format!("https://api.powerbi.com/v1.0/myorg/groups/{WORKSPACE}/datasets/{DATASET}");
     assert_eq!(push.url.as_str(), format!("{dataset}/tables/Alerts/rows"));
     assert!(push.gzip == Gzip::Never && push.body.starts_with(b"{\"rows\":[{") && push.body.ends_with(b"}]}"));
@@ -124,6 +166,8 @@ fn each_mode_wants_its_own_settings_and_no_others() {
         ("WORKSPACE", "My workspace"),
         ("DATASET", "a0a9cc52"),
         ("TABLE", "Alerts']"),
+        ("TABLE", "findings"),
+        ("TABLES", "two"),
         ("COLUMNS", "AlertKey, Secret"),
         ("COLUMNS", "Record"),
         ("COLUMNS", ","),
@@ -180,10 +224,15 @@ fn a_base_url_may_have_a_path() {
 fn rows_have_the_columns_of_the_definition_and_no_others() {
     for settings in [&PUSH[..], &[PUSH[0], PUSH[1], ("COLUMNS", "status, AlertKey,Shortened")]] {
         let definition: Value = serde_json::from_str(&with(settings, define).unwrap()).unwrap();
-        let columns = definition["tables"][0]["columns"].as_array().unwrap();
-        let defined: Vec<&str> = columns.iter().map(|column| column["name"].as_str().unwrap()).collect();
         let power_bi = open(&[settings]).unwrap();
-        for row in rows(&power_bi, &[BRUTE_FORCE, EVERY_ENTITY, RECOMMENDATION]) {
+        for body in [BRUTE_FORCE, EVERY_ENTITY].into_iter().chain(OTHERS.map(|(_, body, _)| body)) {
+            let url = packed(&power_bi, &[body]).url;
+            let mut tables = definition["tables"].as_array().unwrap().iter();
+            let is_its_own =
+                |table: &&Value| url.path().ends_with(&format!("/tables/{}/rows", table["name"].as_str().unwrap()));
+            let columns = tables.find(is_its_own).unwrap()["columns"].as_array().unwrap();
+            let defined: Vec<&str> = columns.iter().map(|column| column["name"].as_str().unwrap()).collect();
+            let row = rows(&power_bi, &[body]).remove(0);
             let row = row.as_object().unwrap();
             assert_eq!(row.keys().map(String::as_str).collect::<BTreeSet<_>>(), defined.iter().copied().collect());
             for column in columns {
@@ -192,6 +241,7 @@ fn rows_have_the_columns_of_the_definition_and_no_others() {
                     "string" => value.is_string(),
                     "DateTime" => value.as_str().is_some_and(|text| text.parse::<jiff::Timestamp>().is_ok()),
                     "Int64" => value.is_i64(),
+                    "Double" => value.is_number(),
                     "bool" => value.is_boolean(),
                     other => panic!("{other}"),
                 };
@@ -199,7 +249,7 @@ fn rows_have_the_columns_of_the_definition_and_no_others() {
             }
         }
     }
-    assert!(COLUMNS.len() <= 75);
+    assert!(crate::format::table::Table::ALL.into_iter().all(|table| of_table(table).len() <= 75));
 }
 
 #[test]
@@ -215,14 +265,16 @@ fn the_files_are_the_definitions() {
 #[test]
 fn the_page_shows_the_columns_and_a_real_request() {
     let page = include_str!("README.md");
-    let table: String = COLUMNS
-        .iter()
-        .map(|column| {
-            let kind = column.cell.power_bi_type().unwrap_or(column.cell.kusto_type());
-            format!("| `{}` | {kind} | {} |\n", column.name, column.about)
-        })
-        .collect();
+    let line = |column: &Column| {
+        let kind = power_bi_type(column.cell).unwrap_or(kusto_type(column.cell));
+        format!("| `{}` | {kind} | {} |\n", column.name, column.about)
+    };
+    let table: String = COLUMNS.iter().map(line).collect();
     assert!(page.contains(&table), "it should show\n{table}");
+    for table in crate::format::table::Table::ALL {
+        let missing: Vec<String> = of_table(table).into_iter().map(line).filter(|line| !page.contains(line)).collect();
+        assert!(missing.is_empty(), "{}: it should show\n{}", table.name(), missing.concat());
+    }
     let body = packed(&open(&[&PUSH]).unwrap(), &[BRUTE_FORCE]).body;
     let body = String::from_utf8(body.to_vec()).unwrap();
     assert!(page.contains(&format!("```json\n{body}\n```\n")), "it should show {body}");
@@ -394,4 +446,21 @@ fn key_columns_are_texts() {
     }
     let names: BTreeSet<String> = COLUMNS.iter().map(|column| column.name.to_ascii_lowercase()).collect();
     assert_eq!(names.len(), COLUMNS.len(), "names differ in more than case");
+}
+
+#[test]
+fn kinds_have_tables_of_their_own_unless_one_is_asked_for() {
+    let path =
+        |settings: &[(&str, &str)], body| packed(&open(&[settings, &PUSH]).unwrap(), &[body]).url.path().to_owned();
+    for (_, body, table) in OTHERS {
+        assert!(path(&[], body).ends_with(&format!("/tables/{table}/rows")));
+        assert!(path(&[("TABLES", "one")], body).ends_with("/tables/Alerts/rows"));
+    }
+    let own = path(&[("TABLE", "Mine")], BRUTE_FORCE);
+    assert!(
+        own.ends_with("/tables/Mine/rows")
+            && path(&[("TABLE", "Mine")], RECOMMENDATION).ends_with("/tables/Recommendations/rows")
+    );
+    let alone: Value = serde_json::from_str(&with(&[("TABLES", "one")], define).unwrap()).unwrap();
+    assert_eq!(alone["tables"].as_array().unwrap().len(), 1);
 }

@@ -18,7 +18,7 @@ pub(super) const KIND: Kind = Kind {
     title: "IBM QRadar",
     arrives: "LEEF 2.0 events over TLS or TCP syslog",
     settings: &[SETTINGS, SYSLOG_SETTINGS],
-    events: "*",
+    events: "*, !secure_score, !secure_score_control",
     snapshots: true,
     open: |section| Ok(Box::new(Qradar::open(section)?)),
     rehearsal: Rehearsal { settings: &[("ADDRESS", "tcp://{tcp}")], replies: &[] },

@@ -1,4 +1,5 @@
-//! The columns of the tables, which the data collection rule and the custom table declare too (`dcr.json`, `table.json`).
+//! The columns of the tables, which the data collection rule and the custom table declare too (`dcr.json`, `tables/`);
+//! those of the tables that hold no alerts are [`crate::format::table`]'s, between the time and the last four of these.
 //!
 //! Names follow [Azure Monitor's rules](https://learn.microsoft.com/azure/azure-monitor/logs/logs-ingestion-api-overview): a letter, then
 //! letters, digits and underscores, 45 at most, none of the reserved names.
@@ -105,14 +106,35 @@ pub(super) const ASIM_COLUMNS: &[&str] = &[
 mod tests {
     use serde_json::Value;
 
-    use super::super::Schema;
+    use super::super::{Schema, stream, typed};
     use super::*;
+    use crate::format::table::{Column, Table};
+
+    /// Every table, and the text of the file that makes it.
+    const FILES: [(Table, &str); 7] = [
+        (Table::Alerts, include_str!("tables/DefenderForCloudAlerts_CL.json")),
+        (Table::Recommendations, include_str!("tables/DefenderForCloudRecommendations_CL.json")),
+        (Table::Findings, include_str!("tables/DefenderForCloudFindings_CL.json")),
+        (Table::SecureScores, include_str!("tables/DefenderForCloudSecureScores_CL.json")),
+        (Table::Compliance, include_str!("tables/DefenderForCloudCompliance_CL.json")),
+        (Table::AttackPaths, include_str!("tables/DefenderForCloudAttackPaths_CL.json")),
+        (Table::Logs, include_str!("tables/AzureLogs_CL.json")),
+    ];
 
     #[test]
     fn the_readme_explains_every_column() {
         let readme = include_str!("README.md");
         for name in ALERT_COLUMNS.iter().map(|(name, _)| name).chain(ASIM_COLUMNS) {
             assert!(readme.contains(&format!("`{name}`")), "{name}");
+        }
+        for table in &Table::ALL[1..] {
+            let of = |column: &Column| {
+                let kind = typed::kind(column.cell);
+                format!("| `{}` | {kind} | {} |\n", column.name, column.about)
+            };
+            let rows: Vec<String> = table.columns().map(of).collect();
+            let missing: Vec<&String> = rows.iter().filter(|row| !readme.contains(*row)).collect();
+            assert!(missing.is_empty(), "{table:?} lacks\n{missing:?}");
         }
     }
 
@@ -128,31 +150,37 @@ mod tests {
     #[test]
     fn the_files_for_the_other_side_declare_exactly_these_columns() {
         let rule: Value = serde_json::from_str(include_str!("dcr.json")).unwrap();
-        let table: Value = serde_json::from_str(include_str!("table.json")).unwrap();
-        let stream = |schema: Schema| columns(&rule["properties"]["streamDeclarations"][schema.stream()]["columns"]);
-        let declared = stream(Schema::Alerts);
-        let own: Vec<&str> = ALERT_COLUMNS.iter().map(|(name, _)| *name).collect();
-        assert!(declared.iter().map(|(name, _)| *name).eq(own.iter().copied()), "{declared:?}");
-        let asim = stream(Schema::Asim);
+        let rule = &rule["properties"];
+        let asim = columns(&rule["streamDeclarations"][Schema::Asim.stream()]["columns"]);
         assert!(asim.iter().map(|(name, _)| *name).eq(ASIM_COLUMNS.iter().copied()), "{asim:?}");
-
-        // Rules say `datetime`, tables `dateTime`.
-        let schema = &table["properties"]["schema"];
-        let in_table = columns(&schema["columns"]);
-        let in_rule: Vec<_> =
-            declared.iter().map(|(name, kind)| (*name, if *kind == "datetime" { "dateTime" } else { *kind })).collect();
-        assert_eq!(in_table, in_rule);
-
-        let outputs: Vec<&str> = rule["properties"]["dataFlows"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|flow| flow["outputStream"].as_str().unwrap())
-            .collect();
-        assert_eq!(outputs, [&*format!("Custom-{}", schema["name"].as_str().unwrap()), "Microsoft-ASimAlertEventLogs"]);
+        let mut names: Vec<&str> = ASIM_COLUMNS.to_vec();
+        let mut flows = Vec::new();
+        for (table, file) in FILES {
+            let declared = columns(&rule["streamDeclarations"][stream(table)]["columns"]);
+            if table == Table::Alerts {
+                assert!(declared.iter().map(|(name, _)| *name).eq(ALERT_COLUMNS.iter().map(|(name, _)| *name)));
+            } else {
+                assert_eq!(declared, typed::columns(table), "{table:?}");
+            }
+            names.extend(declared.iter().map(|(name, _)| *name));
+            // Rules say `datetime`, tables `dateTime`.
+            let in_rule =
+                declared.iter().map(|(name, kind)| (*name, if *kind == "datetime" { "dateTime" } else { *kind }));
+            let file: Value = serde_json::from_str(file).unwrap();
+            let schema = &file["properties"]["schema"];
+            assert!(columns(&schema["columns"]).into_iter().eq(in_rule), "{table:?}");
+            assert_eq!(schema["name"], format!("{}_CL", stream(table).strip_prefix("Custom-").unwrap()));
+            flows.push((stream(table).to_owned(), format!("Custom-{}", schema["name"].as_str().unwrap())));
+        }
+        flows.push((Schema::Asim.stream().to_owned(), "Microsoft-ASimAlertEventLogs".to_owned()));
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let declared = rule["dataFlows"].as_array().unwrap().iter();
+        let declared: Vec<_> = declared.map(|flow| (text(&flow["streams"][0]), text(&flow["outputStream"]))).collect();
+        assert_eq!(declared, flows);
+        assert_eq!(rule["streamDeclarations"].as_object().unwrap().len(), flows.len());
 
         let reserved = ["_ResourceId", "id", "_SubscriptionId", "TenantId", "Type", "UniqueId", "Title"];
-        for name in own.iter().chain(ASIM_COLUMNS) {
+        for name in names {
             assert!(!reserved.iter().any(|word| word.eq_ignore_ascii_case(name)), "{name}");
             assert!(name.len() <= 45 && name.starts_with(|c: char| c.is_ascii_alphabetic()), "{name}");
             assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'), "{name}");

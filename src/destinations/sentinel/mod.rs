@@ -8,8 +8,10 @@ mod columns;
 mod fit;
 mod row;
 mod table;
+mod typed;
 
 use std::borrow::Cow;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ use super::{Destination, Kind, Rehearsal, RenderError};
 use crate::batch::{Limits, Pace, Records};
 use crate::cloud::{Audience, Service};
 use crate::event::{Event, mend_surrogates};
+use crate::format::table::Table;
 use crate::parcel::{Auth, Gzip, HttpParcel, Parcel, Reply, Verdict};
 use crate::settings::{Section, Setting, SettingsError};
 use crate::transport::{HTTP_SETTINGS, HttpOptions, Transport};
@@ -29,7 +32,7 @@ use crate::transport::{HTTP_SETTINGS, HttpOptions, Transport};
 pub(super) const KIND: Kind = Kind {
     name: "sentinel",
     title: "Microsoft Sentinel (Logs Ingestion API)",
-    arrives: "A row of the custom table `DefenderForCloudAlerts_CL`, or of `ASimAlertEventLogs`",
+    arrives: "A row of a custom table for its kind, such as `DefenderForCloudAlerts_CL`, or of `ASimAlertEventLogs`",
     settings: &[SETTINGS, HTTP_SETTINGS],
     events: "*",
     snapshots: true,
@@ -51,12 +54,17 @@ const SETTINGS: &[Setting] = &[
     Setting::default(
         "SCHEMA",
         "alerts",
-        "Which rows: alerts (every record, for the custom table DefenderForCloudAlerts_CL) or asim (alerts only, for \
-         ASimAlertEventLogs).",
+        "Which rows: alerts (every record, for the custom tables) or asim (alerts only, for ASimAlertEventLogs).",
+    ),
+    Setting::default(
+        "TABLES",
+        "per_type",
+        "Where records go that are no alerts: per_type (a stream and a table for each kind) or one (with the alerts, in \
+         DefenderForCloudAlerts_CL).",
     ),
     Setting::optional(
         "STREAM",
-        "Input stream of the data collection rule; without it, Custom-DefenderForCloudAlerts, or \
+        "Input stream of the data collection rule for alerts; without it, Custom-DefenderForCloudAlerts, or \
          Custom-DefenderForCloudAsim with SCHEMA=asim.",
     ),
     Setting::default("GZIP", "true", "Whether requests are compressed. It saves traffic; limits count without it."),
@@ -78,11 +86,25 @@ impl Schema {
     }
 }
 
+/// The stream of a table that holds no alerts.
+const fn stream(table: Table) -> &'static str {
+    match table {
+        Table::Alerts => Schema::Alerts.stream(),
+        Table::Recommendations => "Custom-DefenderForCloudRecommendations",
+        Table::Findings => "Custom-DefenderForCloudFindings",
+        Table::SecureScores => "Custom-DefenderForCloudSecureScores",
+        Table::Compliance => "Custom-DefenderForCloudCompliance",
+        Table::AttackPaths => "Custom-DefenderForCloudAttackPaths",
+        Table::Logs => "Custom-AzureLogs",
+    }
+}
+
 /// An opened Sentinel destination.
 #[derive(Debug)]
 struct Sentinel {
     transport: Transport,
-    url: Url,
+    /// Of the streams, by group; only that of alerts, where all records go there.
+    urls: Vec<Url>,
     audience: Arc<Audience>,
     schema: Schema,
     gzip: Gzip,
@@ -92,9 +114,14 @@ impl Sentinel {
     fn open(section: &Section<'_>) -> Result<Self, SettingsError> {
         let audience = Audience::of(Service::Monitor, section.cloud());
         let schema = section.choice("SCHEMA", &[("alerts", Schema::Alerts), ("asim", Schema::Asim)]);
+        let per_type = section.choice("TABLES", &[("per_type", true), ("one", false)]);
+        let alerts = url(section, &audience, schema);
+        let others = &Table::ALL[1..];
+        let others = others.iter().filter(|_| per_type && schema == Schema::Alerts);
+        let urls = iter::once(alerts.clone()).chain(others.map(|table| sibling(&alerts, stream(*table)))).collect();
         let sentinel = Self {
             transport: Transport::Http(HttpOptions::from_section(section)),
-            url: url(section, &audience, schema),
+            urls,
             audience: Arc::new(audience),
             schema,
             gzip: if section.flag("GZIP") { Gzip::Large } else { Gzip::Never },
@@ -102,8 +129,21 @@ impl Sentinel {
         section.finish(sentinel)
     }
 
-    fn post(&self, body: Bytes) -> Parcel {
-        let post = HttpParcel::post(self.url.clone(), "application/json", body);
+    /// The table whose rows an event becomes.
+    fn table(&self, event: &Event<'_>) -> Table {
+        if self.urls.len() > 1 { Table::of(event.kind) } else { Table::Alerts }
+    }
+
+    /// The stream that was asked for, unless it is that of alerts.
+    fn lacking(&self, sent: &Parcel) -> Option<&'static str> {
+        let Parcel::Http(parcel) = sent else { return None };
+        let group = self.urls.iter().position(|url| *url == parcel.url)?;
+        Table::ALL.get(group).filter(|table| **table != Table::Alerts).map(|table| stream(*table))
+    }
+
+    fn post(&self, group: u16, body: Bytes) -> Parcel {
+        let url = self.urls.get(usize::from(group)).unwrap_or(&self.urls[0]).clone();
+        let post = HttpParcel::post(url, "application/json", body);
         Parcel::Http(HttpParcel { gzip: self.gzip, auth: Auth::Entra(Arc::clone(&self.audience)), ..post })
     }
 }
@@ -125,11 +165,16 @@ impl Destination for Sentinel {
         self.schema == Schema::Alerts || event.alert.is_some()
     }
 
+    fn group(&self, event: &Event<'_>) -> u16 {
+        self.table(event).group()
+    }
+
     /// Appends one row and a comma.
     fn render(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), RenderError> {
-        match self.schema {
-            Schema::Alerts => table::write(event, out),
-            Schema::Asim => asim::write(event, out)?,
+        match (self.schema, self.table(event)) {
+            (Schema::Asim, _) => asim::write(event, out)?,
+            (Schema::Alerts, Table::Alerts) => table::write(event, out),
+            (Schema::Alerts, table) => typed::write(event, table, out),
         }
         out.push(b',');
         Ok(())
@@ -141,7 +186,7 @@ impl Destination for Sentinel {
         body.push(b'[');
         body.extend_from_slice(rows.strip_suffix(b",").unwrap_or(&rows));
         body.push(b']');
-        self.post(body.into())
+        self.post(records.group(), body.into())
     }
 
     fn judge(&self, sent: &Parcel, reply: &Reply, records: usize) -> Verdict {
@@ -153,7 +198,10 @@ impl Destination for Sentinel {
             200..=299 => {
                 mend("Azure Monitor answers 204, so this is something else; check ENDPOINT and the proxies before it")
             }
-            400 if is_about_setup(&code) => mend("check RULE_ID and STREAM"),
+            400 if is_about_setup(&code) => match self.lacking(sent) {
+                Some(stream) => mend(&lacks(stream)),
+                None => mend("check RULE_ID and STREAM"),
+            },
             400 => Verdict::Rejected { reason: format!("HTTP 400{code}") },
             401 => mend(
                 "the token is not taken here; check AZURE_CLOUD, and that the app's identity is of the rule's tenant",
@@ -163,18 +211,35 @@ impl Destination for Sentinel {
             ),
             // Azure Monitor is said to answer 404 to what is too large, too. Small requests tell which it is.
             404 if records > 1 && is_large(sent) => Verdict::Split { reason: format!("HTTP 404{code}") },
-            404 => mend("no such rule or stream here; check ENDPOINT, RULE_ID and STREAM"),
+            404 => match self.lacking(sent) {
+                Some(stream) => mend(&lacks(stream)),
+                None => mend("no such rule or stream here; check ENDPOINT, RULE_ID and STREAM"),
+            },
             _ => Verdict::by_status(reply),
         }
     }
 
-    /// No rows at all: proves address, identity, role, rule and stream.
+    /// No rows at all: proves address, identity, role, rule and the stream of alerts.
     fn probe(&self) -> Option<Parcel> {
-        Some(self.post(Bytes::from_static(b"[]")))
+        Some(self.post(0, Bytes::from_static(b"[]")))
     }
 }
 
-/// The URL of the stream.
+/// What to do where the rule does not know the stream of a kind; alerts go on without it.
+fn lacks(stream: &str) -> String {
+    format!("the rule has no stream {stream}; update it from dcr.json and add its table, or set TABLES=one")
+}
+
+/// The URL of another stream of the same rule.
+fn sibling(alerts: &Url, stream: &str) -> Url {
+    let mut url = alerts.clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop().push(stream);
+    }
+    url
+}
+
+/// The URL of the stream for alerts.
 fn url(section: &Section<'_>, audience: &Audience, schema: Schema) -> Url {
     const PATH: &str = "/dataCollectionRules";
     let mut url = section.url("ENDPOINT");

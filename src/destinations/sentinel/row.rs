@@ -27,8 +27,10 @@ pub(super) enum Value<'a> {
     Json(Cow<'a, str>),
     /// A truth.
     Flag(bool),
-    /// A number.
-    Number(u32),
+    /// A whole number.
+    Number(i64),
+    /// Any finite number.
+    Real(f64),
 }
 
 impl<'a> Value<'a> {
@@ -107,6 +109,7 @@ fn write_value(row: &mut Object<'_>, name: &str, value: &Value<'_>, room: usize)
         Value::Time(time) => row.text(name, &format!("{time:.7}")),
         Value::Flag(flag) => row.json(name, if *flag { "true" } else { "false" }),
         Value::Number(number) => row.json(name, itoa::Buffer::new().format(*number)),
+        Value::Real(number) => row.json(name, &number.to_string()),
         Value::Json(json) => {
             let out = row.member(name);
             let fit = fit::push(out, json, room);

@@ -1,4 +1,4 @@
-//! A row of the custom table `DefenderForCloudAlerts_CL`: one observation of an alert, or any other record.
+//! A row of the custom table `DefenderForCloudAlerts_CL`: one observation of an alert, or any other record that has no table of its own.
 
 use std::borrow::Cow;
 
@@ -31,11 +31,14 @@ pub(super) fn write(event: &Event<'_>, out: &mut Vec<u8>) {
         };
         values.extend(value.map(|value| (column, value)));
     }
-    row::write(out, &values, |row, shortened, _| {
-        if !shortened.is_empty() {
-            row.text(TRUNCATED, &shortened.join(","));
-        }
-    });
+    row::write(out, &values, |row, shortened, _| tell_shortened(row, &shortened));
+}
+
+/// Appends the column that names those that lost something.
+pub(super) fn tell_shortened(row: &mut Object<'_>, shortened: &[&str]) {
+    if !shortened.is_empty() {
+        row.text(TRUNCATED, &shortened.join(","));
+    }
 }
 
 /// What every row has.
@@ -212,6 +215,6 @@ fn is_carried(name: &str, raw: &RawValue, values: &[(&'static str, Value<'_>)]) 
         Value::Time(time) => scalar(raw).is_some_and(|own| parse_time(&own) == Some(*time)),
         // A bag may come as JSON inside a text.
         Value::Json(json) => raw.get() == json || scalar(raw).is_some_and(|own| own.trim() == json),
-        Value::Word(_) | Value::Flag(_) | Value::Number(_) => true,
+        Value::Word(_) | Value::Flag(_) | Value::Number(_) | Value::Real(_) => true,
     })
 }

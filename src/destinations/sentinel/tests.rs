@@ -20,6 +20,62 @@ const GRAPH_V2: &str = include_str!("../../../tests/fixtures/events/alert_graph_
 const GRAPH_V1: &str = include_str!("../../../tests/fixtures/events/alert_graph_v1.json");
 const LOG_ANALYTICS: &str = include_str!("../../../tests/fixtures/events/alert_log_analytics.json");
 const RECOMMENDATION: &str = include_str!("../../../tests/fixtures/events/recommendation_vm_ports.json");
+/// Records of every kind that is no alert, and their stream.
+const OTHERS: [(&str, &str, &str); 17] = [
+    ("recommendation", RECOMMENDATION, "DefenderForCloudRecommendations"),
+    (
+        "recommendation_unhealthy",
+        include_str!("../../../tests/fixtures/events/recommendation_unhealthy.json"),
+        "DefenderForCloudRecommendations",
+    ),
+    (
+        "recommendation_delete",
+        include_str!("../../../tests/fixtures/events/recommendation_delete_healthy.json"),
+        "DefenderForCloudRecommendations",
+    ),
+    (
+        "recommendation_snapshot",
+        include_str!("../../../tests/fixtures/events/recommendation_snapshot_aws.json"),
+        "DefenderForCloudRecommendations",
+    ),
+    ("finding", include_str!("../../../tests/fixtures/events/finding_server.json"), "DefenderForCloudFindings"),
+    (
+        "finding_image",
+        include_str!("../../../tests/fixtures/events/finding_container_image.json"),
+        "DefenderForCloudFindings",
+    ),
+    (
+        "secure_score",
+        include_str!("../../../tests/fixtures/events/secure_score_export.json"),
+        "DefenderForCloudSecureScores",
+    ),
+    (
+        "secure_score_control",
+        include_str!("../../../tests/fixtures/events/secure_score_control_export.json"),
+        "DefenderForCloudSecureScores",
+    ),
+    (
+        "compliance",
+        include_str!("../../../tests/fixtures/events/compliance_assessment.json"),
+        "DefenderForCloudCompliance",
+    ),
+    (
+        "attack_path",
+        include_str!("../../../tests/fixtures/events/attack_path_exposure.json"),
+        "DefenderForCloudAttackPaths",
+    ),
+    (
+        "attack_path_legacy",
+        include_str!("../../../tests/fixtures/events/attack_path_legacy.json"),
+        "DefenderForCloudAttackPaths",
+    ),
+    ("activity_log", include_str!("../../../tests/fixtures/events/activity_log_hub.json"), "AzureLogs"),
+    ("entra_log", include_str!("../../../tests/fixtures/events/entra_log_sign_in.json"), "AzureLogs"),
+    ("resource_log", include_str!("../../../tests/fixtures/events/resource_log_key_vault.json"), "AzureLogs"),
+    ("metric", include_str!("../../../tests/fixtures/events/resource_log_metric.json"), "AzureLogs"),
+    ("xdr_log", include_str!("../../../tests/fixtures/events/xdr_log_process.json"), "AzureLogs"),
+    ("monitor_alert", include_str!("../../../tests/fixtures/events/monitor_alert_fired.json"), "AzureLogs"),
+];
 const UNKNOWN: &str = include_str!("../../../tests/fixtures/events/unknown.json");
 
 fn open(pairs: &[(&str, &str)]) -> Result<Sentinel, SettingsError> {
@@ -56,7 +112,10 @@ fn rows_are_these() {
     insta::assert_snapshot!("graph_v2", render(&[], GRAPH_V2));
     insta::assert_snapshot!("graph_v1", render(&[], GRAPH_V1));
     insta::assert_snapshot!("log_analytics", render(&[], LOG_ANALYTICS));
-    insta::assert_snapshot!("recommendation", render(&[], RECOMMENDATION));
+    for (name, body, _) in OTHERS {
+        insta::assert_snapshot!(name, render(&[], body));
+    }
+    insta::assert_snapshot!("recommendation_among_alerts", render(&[("TABLES", "one")], RECOMMENDATION));
     insta::assert_snapshot!("unknown", render(&[], UNKNOWN));
     insta::assert_snapshot!("asim", render(&[("SCHEMA", "asim")], FLAT));
     insta::assert_snapshot!("asim_every_entity", render(&[("SCHEMA", "asim")], EVERY_ENTITY));
@@ -65,8 +124,8 @@ fn rows_are_these() {
 #[test]
 fn the_readme_shows_real_rows() {
     let readme = include_str!("README.md");
-    for settings in [&[][..], &[("SCHEMA", "asim")]] {
-        let row = render(settings, FLAT);
+    for (settings, body) in [(&[][..], FLAT), (&[], RECOMMENDATION), (&[("SCHEMA", "asim")], FLAT)] {
+        let row = render(settings, body);
         assert!(readme.contains(&format!("```json\n{row}\n```\n")), "it should show {row}");
     }
 }
@@ -88,7 +147,8 @@ fn leaves(value: &Value, into: &mut BTreeSet<String>) {
 
 #[test]
 fn whatever_a_record_says_is_somewhere_in_its_row() {
-    for body in [FLAT, EVERY_ENTITY, ARM, GRAPH_V2, GRAPH_V1, LOG_ANALYTICS, RECOMMENDATION, UNKNOWN] {
+    let others = OTHERS.map(|(_, body, _)| body);
+    for body in [FLAT, EVERY_ENTITY, ARM, GRAPH_V2, GRAPH_V1, LOG_ANALYTICS, UNKNOWN].into_iter().chain(others) {
         let (mut said, mut told) = (BTreeSet::new(), BTreeSet::new());
         leaves(&serde_json::from_str(body).unwrap(), &mut said);
         leaves(&row(body), &mut told);
@@ -237,7 +297,10 @@ fn a_whole_record_over_the_limits_keeps_its_shape() {
         "properties": {"status": {"code": "Unhealthy"}, "metadata": {"description": "m".repeat(2_000_000)}}});
     let row = row(&record.to_string());
     assert_eq!(row["AdditionalFields"]["properties"]["status"]["code"], "Unhealthy");
-    assert_eq!((&row["RecordKind"], &row["TruncatedFields"]), (&json!("recommendation"), &json!("AdditionalFields")));
+    assert_eq!(
+        (&row["RecordKind"], &row["TruncatedFields"]),
+        (&json!("recommendation"), &json!("Description,AdditionalFields"))
+    );
 }
 
 #[test]
@@ -313,6 +376,42 @@ fn requests_go_to_the_stream_of_the_rule() {
 }
 
 #[test]
+fn each_kind_goes_to_the_stream_of_its_table() {
+    let url = |settings: &[(&str, &str)], body: &str| {
+        let (texts, mut decoded) = (Texts::default(), Decoded::default());
+        decode(body.as_bytes(), parse_time("2026-02-06T00:00:00Z").unwrap(), &texts, &mut decoded);
+        let sentinel = open(settings).unwrap();
+        let Parcel::Http(parcel) = sentinel.post(sentinel.group(&decoded.events[0]), Bytes::new()) else { panic!() };
+        parcel.url
+    };
+    for (_, body, stream) in OTHERS {
+        let path = format!("{ENDPOINT}/dataCollectionRules/{RULE}/streams/Custom-{stream}?api-version=2023-01-01");
+        assert_eq!(url(&[("STREAM", "Custom-Mine")], body).as_str(), path);
+        assert_eq!(url(&[("TABLES", "one")], body), url(&[], FLAT));
+        assert_eq!(url(&[("SCHEMA", "asim")], body), url(&[("SCHEMA", "asim")], FLAT));
+    }
+    assert_eq!(url(&[], UNKNOWN), url(&[], FLAT));
+}
+
+#[test]
+fn a_stream_that_the_rule_lacks_is_named() {
+    let sentinel = open(&[]).unwrap();
+    let not_found = |code: &str| Reply::Http {
+        status: StatusCode::from_u16(404).unwrap(),
+        headers: HeaderMap::new(),
+        body: format!(r#"{{"error":{{"code":"{code}"}}}}"#).into(),
+    };
+    let sent = sentinel.post(Table::Findings.group(), Bytes::new());
+    let Verdict::Misconfigured { reason } = sentinel.judge(&sent, &not_found("InvalidStream"), 3) else { panic!() };
+    assert!(reason.contains("no stream Custom-DefenderForCloudFindings") && reason.contains("TABLES=one"), "{reason}");
+    let Verdict::Misconfigured { reason } = sentinel.judge(&sentinel.post(0, Bytes::new()), &not_found("NotFound"), 3)
+    else {
+        panic!()
+    };
+    assert!(reason.contains("RULE_ID"), "{reason}");
+}
+
+#[test]
 fn faults_name_the_setting_and_what_is_right() {
     for (settings, fault) in [
         (
@@ -330,6 +429,7 @@ fn faults_name_the_setting_and_what_is_right() {
         (&[("STREAM", "DefenderForCloudAlerts_CL")], "SENTINEL__STREAM: must be Custom- or Microsoft-"),
         (&[("STREAM", "Custom-")], "SENTINEL__STREAM"),
         (&[("STREAM", "Custom-../x")], "SENTINEL__STREAM"),
+        (&[("TABLES", "two")], "SENTINEL__TABLES: must be one of per_type, one"),
         (&[("SCHEMA", "ecs")], "SENTINEL__SCHEMA: must be one of alerts, asim"),
     ] {
         let error = open(settings).unwrap_err().to_string();
@@ -344,8 +444,13 @@ fn faults_name_the_setting_and_what_is_right() {
 fn a_request_is_an_array_of_rows_within_the_limit() {
     let sentinel = open(&[]).unwrap();
     let rows: Bytes = Bytes::from_static(b"{\"a\":1},{\"a\":2},");
-    let spans =
-        [0..8, 8..16].map(|place| Span { start: place.start, end: place.end, id: EventId::of(b""), subject: 0 });
+    let spans = [0..8, 8..16].map(|place| Span {
+        start: place.start,
+        end: place.end,
+        id: EventId::of(b""),
+        subject: 0,
+        group: 0,
+    });
     let Parcel::Http(parcel) = sentinel.pack(Records::new(&rows, &spans)) else { panic!() };
     assert_eq!(parcel.body, "[{\"a\":1},{\"a\":2}]");
     assert_eq!(parcel.body.len(), rows.len() + 1, "so that a full run takes no more than a request may");
@@ -354,7 +459,7 @@ fn a_request_is_an_array_of_rows_within_the_limit() {
 
 fn judged(status: u16, body: &'static str, sent: usize, records: usize) -> Verdict {
     let sentinel = open(&[]).unwrap();
-    let sent = sentinel.post(vec![b' '; sent].into());
+    let sent = sentinel.post(0, vec![b' '; sent].into());
     let mut headers = HeaderMap::new();
     headers.insert("retry-after", "37".parse().unwrap());
     let reply = Reply::Http { status: StatusCode::from_u16(status).unwrap(), headers, body: body.into() };

@@ -162,7 +162,7 @@ fn the_rehearsal_opens() {
 fn a_record_is_posted_under_its_event_id_and_uncompressed() {
     let webhook = open(&[("URL", "https://a.example/hook"), ("SECRET", SECRET)]).unwrap();
     let (buffer, id) = (bytes::Bytes::from_static(b"{\"a\": 1}"), EventId::of(b"x"));
-    let spans = [Span { start: 0, end: buffer.len(), id, subject: 0 }];
+    let spans = [Span { start: 0, end: buffer.len(), id, subject: 0, group: 0 }];
     let Parcel::Http(parcel) = webhook.pack(Records::new(&buffer, &spans)) else { panic!() };
     assert_eq!((parcel.body.as_ref(), parcel.gzip), (buffer.as_ref(), Gzip::Never));
     let Auth::StandardWebhooks { id: message, .. } = parcel.auth else { panic!() };

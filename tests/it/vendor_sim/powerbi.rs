@@ -27,7 +27,7 @@ pub(super) const PEER: Peer = Peer {
     kind: "powerbi",
     vendor: "powerbi",
     settings: &[("API_URL", "{vendor}"), ("WORKSPACE", WORKSPACE), ("DATASET", DATASET)],
-    modes: &[&[], &[("COLUMNS", "EventId, AlertKey, AlertName, Shortened")]],
+    modes: &[&[], &[("TABLES", "one"), ("COLUMNS", "EventId, AlertKey, AlertName, Shortened")]],
     prepare: &[("seed", SEED)],
     stored: |items| rows(items).iter().map(|row| text(&row["EventId"])).collect(),
     ..Peer::PLAIN
@@ -38,11 +38,14 @@ conforms!(PEER);
 #[test]
 fn the_seed_is_the_model_that_create_makes() {
     let definition: Value = serde_json::from_str(DEFINITION).unwrap();
-    let columns = definition["tables"][0]["columns"].as_array().unwrap().iter();
-    let columns: serde_json::Map<String, Value> =
-        columns.map(|column| (text(&column["name"]), column["dataType"].clone())).collect();
+    let columns = |table: &Value| -> Value {
+        let columns = table["columns"].as_array().unwrap().iter();
+        columns.map(|column| (text(&column["name"]), column["dataType"].clone())).collect()
+    };
+    let tables = definition["tables"].as_array().unwrap().iter();
+    let tables: Value = tables.map(|table| (text(&table["name"]), columns(table))).collect();
     let seed: Value = serde_json::from_str(SEED).unwrap();
-    assert_eq!(seed["objects"][0]["tables"], json!({"Alerts": columns}), "put this into powerbi.json");
+    assert_eq!(seed["objects"][0]["tables"], tables, "put this into powerbi.json");
 }
 
 /// A simulator with the model, and with what else the test wants of it.
@@ -77,7 +80,13 @@ fn delivered(fates: &[Fate]) -> usize {
 
 /// So many rows of two characters, for what does not depend on their content.
 fn tiny(count: usize) -> Rendered {
-    let spans = (0..count).map(|at| Span { start: 2 * at, end: 2 * at + 2, id: EventId::of(b"x"), subject: at as u64 });
+    let spans = (0..count).map(|at| Span {
+        start: 2 * at,
+        end: 2 * at + 2,
+        id: EventId::of(b"x"),
+        subject: at as u64,
+        group: 0,
+    });
     Rendered { buffer: b"1,".repeat(count).into(), spans: spans.collect() }
 }
 
@@ -338,4 +347,24 @@ async fn create_tells_why_not() {
         assert!(out.is_empty() && err.contains(told) && !err.contains("sim-wrong-header"), "{settings:?}: {err}");
     }
     assert!(simulator.list("received?vendor=powerbi").await.is_empty(), "nothing was made");
+}
+
+#[tokio::test]
+async fn a_model_of_alerts_alone_holds_back_nothing_but_the_rest() {
+    let Some(simulator) = Simulator::start(&[]) else { return };
+    let mut seed: Value = serde_json::from_str(SEED).unwrap();
+    seed["objects"][0]["tables"].as_object_mut().unwrap().retain(|name, _| name == "Alerts");
+    simulator.post("seed", seed).await;
+    let score = json!({"id": "/subscriptions/s/providers/Microsoft.Security/secureScores/ascScore", "name": "ascScore",
+        "type": "Microsoft.Security/secureScores", "properties": {"displayName": "ASC score", "score": {"max": 58, "current": 23.5}}});
+    let bodies = [score.to_string().into_bytes(), small(1), small(2)];
+    let outlet = open(&simulator, &[]);
+    let (rendered, _) = render(&outlet, &bodies);
+    let fates = send(&outlet, &rendered, 10).await;
+    assert!(delivered(&fates[..2]) == 2 && all_parked(&fates[2..]), "{fates:?}");
+    assert_eq!(outlet.breaker.state(), Circuit::Closed);
+    assert!(format!("{fates:?}").contains("TABLES=one"), "{fates:?}");
+    let outlet = open(&simulator, &[("TABLES", "one")]);
+    let (rendered, _) = render(&outlet, &bodies);
+    assert_eq!(delivered(&send(&outlet, &rendered, 10).await), 3);
 }

@@ -16,7 +16,7 @@ pub(super) const PEER: Peer = Peer {
     kind: "sentinel",
     vendor: "sentinel",
     settings: &[("ENDPOINT", "{vendor}"), ("RULE_ID", RULE)],
-    modes: &[&[], &[("SCHEMA", "asim"), ("GZIP", "false")]],
+    modes: &[&[], &[("TABLES", "one")], &[("SCHEMA", "asim"), ("GZIP", "false")]],
     seed: Some(streams),
     stored: |items| items.iter().map(event_id).collect(),
     ..Peer::PLAIN
@@ -210,7 +210,9 @@ async fn buries_the_row_that_is_refused_alone() {
     let Some(simulator) = simulator(&[]).await else { return };
     // A rule that somebody declared with another type.
     let mut streams = streams();
-    streams["objects"][0]["columns"]["ExtendedLinks"] = "string".into();
+    let alerts = streams["objects"].as_array_mut().unwrap().iter_mut();
+    let alerts = alerts.into_iter().find(|object| object["stream"] == "Custom-DefenderForCloudAlerts").unwrap();
+    alerts["columns"]["ExtendedLinks"] = "string".into();
     simulator.post("seed", streams).await;
     let mut alerts = five();
     let odd =
@@ -243,4 +245,49 @@ async fn rows_hold_what_the_records_say() {
         }
     }
     assert!(others >= 10, "{others}");
+}
+
+/// A batch of alternating kinds: alerts, and recommendations of the export.
+fn alternating(count: usize) -> Vec<Vec<u8>> {
+    let recommendation = |number: usize| {
+        let id = format!("/subscriptions/s/providers/Microsoft.Security/assessments/{number}");
+        let properties = json!({"displayName": "r", "status": {"code": "Unhealthy"}, "metadata": {"severity": "High"}});
+        json!({"id": id, "type": "Microsoft.Security/assessments", "properties": properties}).to_string().into_bytes()
+    };
+    (0..count).flat_map(|number| [super::small(number), recommendation(number)]).collect()
+}
+
+#[tokio::test]
+async fn alternating_kinds_make_one_request_each() {
+    let Some(simulator) = simulator(&[]).await else { return };
+    let outlet = open(&simulator, &[]);
+    let (rendered, _) = render(&outlet, &alternating(200));
+    assert!(all_delivered(&send(&outlet, &rendered, 30).await));
+    let rows = simulator.list("received?vendor=sentinel").await;
+    for (stream, kind) in
+        [("Custom-DefenderForCloudAlerts", "alert"), ("Custom-DefenderForCloudRecommendations", "recommendation")]
+    {
+        let of_stream = rows.iter().filter(|row| row.to_string().contains(&format!("\"{stream}\"")));
+        assert_eq!(of_stream.filter(|row| row["record"]["RecordKind"] == kind).count(), 200, "{stream}");
+    }
+    assert_eq!(simulator.list("requests?vendor=sentinel").await.len(), 2);
+    simulator.no_violation().await;
+}
+
+#[tokio::test]
+async fn a_rule_that_knows_alerts_only_holds_back_nothing_but_the_rest() {
+    let Some(simulator) = Simulator::start(&[]) else { return };
+    let mut seed = streams();
+    seed["objects"].as_array_mut().unwrap().retain(|object| object["stream"] == "Custom-DefenderForCloudAlerts");
+    simulator.post("seed", seed).await;
+    let outlet = open(&simulator, &[]);
+    for _ in 0..2 {
+        let (rendered, _) = render(&outlet, &alternating(3));
+        let fates = send(&outlet, &rendered, 10).await;
+        assert!(all_delivered(&fates[..3]) && all_parked(&fates[3..]), "{fates:?}");
+        assert!(format!("{fates:?}").contains("no stream Custom-DefenderForCloudRecommendations"), "{fates:?}");
+    }
+    let outlet = open(&simulator, &[("TABLES", "one")]);
+    let (rendered, _) = render(&outlet, &alternating(3));
+    assert!(all_delivered(&send(&outlet, &rendered, 10).await));
 }

@@ -18,7 +18,7 @@ fn splunk(ack: &str) -> Splunk {
 
 fn sent(splunk: &Splunk) -> Parcel {
     let buffer = Bytes::from_static(b"{}\n{}\n{}\n");
-    let spans = [0, 3, 6].map(|start| Span { start, end: start + 3, id: EventId::of(b"x"), subject: 0 });
+    let spans = [0, 3, 6].map(|start| Span { start, end: start + 3, id: EventId::of(b"x"), subject: 0, group: 0 });
     splunk.pack(Records::new(&buffer, &spans))
 }
 
