@@ -175,7 +175,7 @@ impl Destination for PowerBi {
     }
 
     /// push: proves the identity, the workspace and the model, and that the model takes rows; not the names of its table and columns.
-    /// eventhouse: proves the identity, the database and the table; not the mapping, nor that the identity may write.
+    /// eventhouse: proves the identity, the database and the table of alerts; not the mapping, nor that the identity may write.
     fn probe(&self) -> Option<Parcel> {
         Some(Parcel::Http(self.probe.clone()))
     }
