@@ -395,7 +395,8 @@ mod tests {
             "SPLUNK__FILTER",
         ];
         for name in names {
-            let (settings, message) = faults(&[(name, "Hunter2 value\"")]);
+            let (mut settings, message) = faults(&[(name, "Hunter2 value\"")]);
+            settings.dedup(); // an expression can be wrong in two places
             assert_eq!(settings, [name]);
             assert!(!message.contains("Hunter2"), "{message}");
         }

@@ -29,7 +29,7 @@ pub(super) const KIND: Kind = Kind {
     title: "Power BI and Fabric Eventhouse",
     arrives: "A row per record, in a table for its kind: of a Power BI push semantic model, or of a Fabric Eventhouse (Azure Data Explorer)",
     settings: &[SETTINGS, HTTP_SETTINGS],
-    events: "*",
+    events: "*, !activity_log, !entra_log, !resource_log, !xdr_log",
     snapshots: true,
     open: |section| PowerBi::open(section).map(|power_bi| Box::new(power_bi) as Box<dyn Destination>),
     rehearsal: Rehearsal {

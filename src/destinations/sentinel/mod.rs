@@ -34,7 +34,7 @@ pub(super) const KIND: Kind = Kind {
     title: "Microsoft Sentinel (Logs Ingestion API)",
     arrives: "A row of a custom table for its kind, such as `DefenderForCloudAlerts_CL`, or of `ASimAlertEventLogs`",
     settings: &[SETTINGS, HTTP_SETTINGS],
-    events: "*",
+    events: "*, !activity_log, !entra_log, !resource_log, !xdr_log",
     snapshots: true,
     open: |section| Sentinel::open(section).map(|sentinel| Box::new(sentinel) as Box<dyn Destination>),
     rehearsal: Rehearsal {
