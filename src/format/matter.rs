@@ -55,7 +55,7 @@ impl Matter {
     }
 }
 
-/// A name of [`record::summary`] as words with this between them: `assessmentKey` as `assessment_key`, `assessment key`.
+/// A name of [`record::summary()`] as words with this between them: `assessmentKey` as `assessment_key`, `assessment key`.
 #[must_use]
 pub fn words(name: &str, between: char) -> String {
     let mut words = String::with_capacity(name.len() + 4);

@@ -7,7 +7,7 @@
 //! | [`outcome`] | `open`, `closed` | `open`, `closed` | none | `open`, `closed` | `open`, `closed` | `succeeded`, `failed`, `started`; of a monitor alert `open`, `closed` |
 //! | [`state`] | `New`, `Resolved`, … | `Unhealthy`, `Healthy`, …, `Deleted` | `Deleted` | `Failed`, `Passed`, …, `Deleted` | `Deleted` | the result as it came |
 //! | [`link`] | `AlertUri` | the portal | none | the portal | none | none |
-//! | [`summary`] | [`summary::names`] of the kind, in that order, those that have a value |||||||
+//! | [`summary()`] | [`summary::names`] of the kind, in that order, those that have a value |||||||
 //!
 //! Incidents, and alerts of Defender for IoT, are as alerts; an incident has its kind for a signature. What is not recognised has its kind for
 //! everything.
