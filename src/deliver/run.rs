@@ -92,8 +92,11 @@ async fn send(outlet: &Outlet, rendered: &Rendered, piece: Piece, deadline: Inst
     if Instant::now() >= deadline {
         return (piece, Talk::OutOfTime);
     }
-    match outlet.pacer.turn(piece.range.len(), Instant::now(), deadline) {
-        Ok(turn) => sleep_until(turn).await,
+    let now = Instant::now();
+    match outlet.pacer.turn(piece.range.len(), now, deadline) {
+        // A timer costs a millisecond, whatever its time: no matter for parcels whose turn it is.
+        Ok(turn) if turn > now => sleep_until(turn).await,
+        Ok(_) => {}
         Err(wait) => return (piece, Talk::NoTurn(wait)),
     }
     let records = Records::new(&rendered.buffer, &rendered.spans[piece.range.clone()]);
