@@ -10,10 +10,13 @@ use crate::deliver::token::Identity;
 use crate::deliver::{Outlet, courier};
 use crate::destinations::{self, Kind, RenderError};
 use crate::event::Event;
-use crate::outbox::{self, Outbox};
+use crate::graph::{self, Graph};
+use crate::outbox::Outbox;
 use crate::redaction::{REDACTION_SETTINGS, Redaction};
 use crate::route::{self, Decision, Route, Subject, Withheld};
 use crate::settings::{Fault, Section, Setting, SettingsError, UNRESOLVED, Values, is_unresolved, setting_prefix};
+use crate::state::{self, Store};
+use crate::sync::{self, Sync};
 use crate::telemetry::Counters;
 use crate::transport::TlsOptions;
 
@@ -51,8 +54,13 @@ pub const DELIVERY_SETTINGS: &[Setting] = &[
 ];
 
 /// Settings that are not a destination's: section name and what it holds. The section `""` has no prefix.
-pub const SECTIONS: &[(&str, &[Setting])] =
-    &[("", GENERAL_SETTINGS), ("STATE", outbox::SETTINGS), ("DELIVERY", DELIVERY_SETTINGS)];
+pub const SECTIONS: &[(&str, &[Setting])] = &[
+    ("", GENERAL_SETTINGS),
+    ("STATE", state::SETTINGS),
+    ("DELIVERY", DELIVERY_SETTINGS),
+    ("GRAPH", graph::SETTINGS),
+    ("SYNC", sync::SETTINGS),
+];
 
 /// One configured destination.
 #[derive(Debug)]
@@ -123,10 +131,16 @@ pub struct Delivery {
 pub struct App {
     /// The destinations, in the order of `DESTINATIONS`.
     pub instances: Vec<Instance>,
-    /// Where parked and dead letters are.
+    /// What lasts.
+    pub store: Arc<Store>,
+    /// Parked and dead letters in it.
     pub outbox: Outbox,
     /// Limits of delivery.
     pub delivery: Delivery,
+    /// Alerts from Microsoft Graph, if wanted.
+    pub graph: Option<Graph>,
+    /// Status between Sentinel and Defender for Cloud, if wanted.
+    pub sync: Option<Sync>,
     /// Records decoded since the process started.
     pub events: AtomicU64,
     /// Pieces buried as undecodable since the process started.
@@ -139,9 +153,19 @@ impl App {
     /// # Errors
     /// Every configuration fault, each naming its setting.
     pub fn open(values: &Values) -> Result<Self, SettingsError> {
-        let (instances, delivery) = check(values)?;
-        let outbox = open_outbox(values)?;
-        Ok(Self { instances, outbox, delivery, events: AtomicU64::new(0), undecodable: AtomicU64::new(0) })
+        let Checked { instances, delivery, graph, sync } = check(values)?;
+        let store = Arc::new(open_store(values)?);
+        let outbox = Outbox::new(Arc::clone(&store));
+        Ok(Self {
+            instances,
+            store,
+            outbox,
+            delivery,
+            graph,
+            sync,
+            events: AtomicU64::new(0),
+            undecodable: AtomicU64::new(0),
+        })
     }
 
     /// The configured destination of that name.
@@ -166,32 +190,51 @@ fn unresolved(names: &[&str], values: &Values) -> Vec<Fault> {
     unresolved.map(|name| Fault { setting: (*name).to_owned(), problem: UNRESOLVED.to_owned() }).collect()
 }
 
+/// What the settings say, without the store.
+#[derive(Debug)]
+pub struct Checked {
+    /// The destinations.
+    pub instances: Vec<Instance>,
+    /// Limits of delivery.
+    pub delivery: Delivery,
+    /// Alerts from Microsoft Graph, if wanted.
+    pub graph: Option<Graph>,
+    /// Status between Sentinel and Defender for Cloud, if wanted.
+    pub sync: Option<Sync>,
+}
+
 /// Checks the whole configuration: connects to nothing, creates nothing.
 ///
 /// # Errors
 /// Every configuration fault.
-pub fn check(values: &Values) -> Result<(Vec<Instance>, Delivery), SettingsError> {
+pub fn check(values: &Values) -> Result<Checked, SettingsError> {
     let mut faults = Vec::new();
-    let instances = collect(open_destinations(values), &mut faults);
-    let store = collect(Outbox::check(&state_section(values)), &mut faults);
+    // One for all, so that those who talk to the same service share its token.
+    let identity = Arc::new(Identity::choose(values));
+    let instances = collect(open_for(values, &identity), &mut faults);
+    let store = collect(Store::check(&state_section(values)), &mut faults);
     faults.extend(unresolved(&Identity::SETTINGS, values));
     let delivery = collect(open_delivery(values), &mut faults);
-    match (instances, store, delivery) {
-        (Some(instances), Some(()), Some(delivery)) if faults.is_empty() => Ok((instances, delivery)),
+    let graph = collect(Graph::open(&Section::new("GRAPH", vec![graph::SETTINGS], values), &identity), &mut faults);
+    let sync = collect(Sync::open(&Section::new("SYNC", vec![sync::SETTINGS], values), &identity), &mut faults);
+    match (instances, store, delivery, graph, sync) {
+        (Some(instances), Some(()), Some(delivery), Some(graph), Some(sync)) if faults.is_empty() => {
+            Ok(Checked { instances, delivery, graph, sync })
+        }
         _ => Err(SettingsError { faults }),
     }
 }
 
-/// Opens the outbox alone.
+/// Opens the store alone.
 ///
 /// # Errors
 /// When `STATE__URL` is missing, or names no store that can be opened.
-pub fn open_outbox(values: &Values) -> Result<Outbox, SettingsError> {
-    Outbox::open(&state_section(values), &Arc::new(Identity::choose(values)))
+pub fn open_store(values: &Values) -> Result<Store, SettingsError> {
+    Store::open(&state_section(values), &Arc::new(Identity::choose(values)))
 }
 
 fn state_section(values: &Values) -> Section<'_> {
-    Section::new("STATE", vec![outbox::SETTINGS], values)
+    Section::new("STATE", vec![state::SETTINGS], values)
 }
 
 fn open_delivery(values: &Values) -> Result<Delivery, SettingsError> {
@@ -212,11 +255,13 @@ fn open_delivery(values: &Values) -> Result<Delivery, SettingsError> {
 /// # Errors
 /// Every fault of every destination.
 pub fn open_destinations(values: &Values) -> Result<Vec<Instance>, SettingsError> {
+    open_for(values, &Arc::new(Identity::choose(values)))
+}
+
+fn open_for(values: &Values, identity: &Arc<Identity>) -> Result<Vec<Instance>, SettingsError> {
     let section = Section::new("", vec![GENERAL_SETTINGS], values);
     section.choice("LOG_LEVEL", &[("info", ()), ("error", ()), ("warn", ()), ("debug", ())]);
     section.choice("AZURE_CLOUD", Cloud::WORDS);
-    // One for all, so that destinations of one audience share its token.
-    let identity = Arc::new(Identity::choose(values));
     let mut faults = Vec::new();
     let mut instances = Vec::new();
     let mut prefixes: Vec<String> = SECTIONS.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -242,7 +287,7 @@ pub fn open_destinations(values: &Values) -> Result<Vec<Instance>, SettingsError
         }
         prefixes.push(prefix);
         match destinations::kind(kind_name) {
-            Some(kind) => instances.extend(collect(open_instance(name, kind, values, &identity), &mut faults)),
+            Some(kind) => instances.extend(collect(open_instance(name, kind, values, identity), &mut faults)),
             None => {
                 let known: Vec<&str> = destinations::CATALOG.iter().map(|kind| kind.name).collect();
                 fault(&format!("no kind of destination; known: {}", known.join(", ")));

@@ -66,16 +66,24 @@ pub enum Service {
     PowerBi,
     /// Azure Data Explorer, and the Eventhouses of Microsoft Fabric.
     Kusto,
+    /// Microsoft Graph: alerts of the whole tenant.
+    Graph,
+    /// Microsoft Graph of the US Department of Defense (L5); part of Azure Government otherwise.
+    GraphDod,
+    /// Azure Resource Manager: Defender for Cloud's alerts, Sentinel's incidents.
+    Arm,
 }
 
 impl Service {
-    const ALL: [Self; 3] = [Self::Monitor, Self::PowerBi, Self::Kusto];
+    const ALL: [Self; 6] = [Self::Monitor, Self::PowerBi, Self::Kusto, Self::Graph, Self::GraphDod, Self::Arm];
 
     /// Resource of the token, and the hosts that serve it; a leading dot stands for any name before it.
     ///
     /// Azure Monitor: [Logs Ingestion API](https://learn.microsoft.com/azure/azure-monitor/logs/logs-ingestion-api-overview). Power BI:
     /// [national clouds](https://learn.microsoft.com/power-bi/developer/embedded/embed-sample-for-customers-national-clouds). Kusto:
-    /// [authentication](https://learn.microsoft.com/kusto/api/rest/authentication).
+    /// [authentication](https://learn.microsoft.com/kusto/api/rest/authentication). Graph:
+    /// [national clouds](https://learn.microsoft.com/graph/deployments). Resource Manager:
+    /// [endpoints of Azure Government](https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure).
     const fn facts(self, cloud: Cloud) -> (&'static str, &'static [&'static str]) {
         match (self, cloud) {
             (Self::Monitor, Cloud::Public) => ("https://monitor.azure.com", &[".ingest.monitor.azure.com"]),
@@ -93,6 +101,18 @@ impl Service {
                 ("https://kusto.kusto.usgovcloudapi.net", &[".kusto.usgovcloudapi.net"])
             }
             (Self::Kusto, Cloud::China) => ("https://kusto.kusto.chinacloudapi.cn", &[".kusto.chinacloudapi.cn"]),
+            // Only Azure Government has a second Graph; elsewhere the name stands for the one that there is.
+            (Self::Graph | Self::GraphDod, Cloud::Public) => ("https://graph.microsoft.com", &["graph.microsoft.com"]),
+            (Self::Graph, Cloud::UsGovernment) => ("https://graph.microsoft.us", &["graph.microsoft.us"]),
+            (Self::GraphDod, Cloud::UsGovernment) => ("https://dod-graph.microsoft.us", &["dod-graph.microsoft.us"]),
+            (Self::Graph | Self::GraphDod, Cloud::China) => {
+                ("https://microsoftgraph.chinacloudapi.cn", &["microsoftgraph.chinacloudapi.cn"])
+            }
+            (Self::Arm, Cloud::Public) => ("https://management.azure.com", &["management.azure.com"]),
+            (Self::Arm, Cloud::UsGovernment) => {
+                ("https://management.usgovcloudapi.net", &["management.usgovcloudapi.net"])
+            }
+            (Self::Arm, Cloud::China) => ("https://management.chinacloudapi.cn", &["management.chinacloudapi.cn"]),
         }
     }
 }

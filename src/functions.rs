@@ -1,9 +1,11 @@
 //! One handler per trigger folder; the folder's name is the route.
 
+mod graph;
 mod hub;
 mod redeliver;
 mod replay;
 mod status;
+mod sync;
 
 use std::sync::Arc;
 
@@ -15,7 +17,7 @@ use crate::app::App;
 use crate::host::InvocationReply;
 
 /// The functions that this program serves: one folder under `function-triggers/` each.
-pub const ROUTES: &[&str] = &["alerts", "logs", "redeliver", "replay", "status"];
+pub const ROUTES: &[&str] = &["alerts", "graph", "logs", "redeliver", "replay", "status", "sync"];
 
 /// The invocation failed: the host must bring it again. The text is for the log.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +29,8 @@ pub async fn run(app: Arc<App>, function: &str, body: Bytes) -> Option<Result<In
     let now = Timestamp::now();
     Some(match function {
         "alerts" | "logs" => hub::run(&app, function, body, now).await,
+        "graph" => graph::run(&app, now).await,
+        "sync" => sync::run(&app, now).await,
         "redeliver" => redeliver::run(&app, now).await,
         "replay" => Ok(replay::run(&app, &body, now).await),
         "status" => Ok(status::run(&app).await),

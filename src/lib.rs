@@ -39,11 +39,23 @@ pub mod telemetry;
 // Delivery: parcels to the courier, verdicts to fates.
 pub mod deliver;
 
-// Parked and dead letters on an object store.
+// Questions whose answers this program wants: JSON from other services, by the app's identity.
+pub mod api;
+
+// What lasts: the object store, and documents in it.
+pub mod state;
+
+// Parked and dead letters in the store.
 pub mod outbox;
 
 // The Functions host's wire: invocations in, replies out.
 pub mod host;
+
+// Microsoft Graph, the other source of alerts.
+pub mod graph;
+
+// Status between Sentinel and Defender for Cloud.
+pub mod sync;
 
 // The opened program: destinations, outbox, limits; and its router.
 pub mod app;

@@ -15,11 +15,8 @@ mod counts;
 mod due;
 mod file;
 mod name;
-mod place;
 mod replay;
 
-use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -27,16 +24,14 @@ use std::time::Duration;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use object_store::{ObjectMeta, ObjectStoreExt, PutMode, PutOptions};
 
 pub use counts::{Count, Counts};
 pub use name::Key;
-pub use place::SETTINGS;
 pub use replay::{Filter, ReplayReport};
 
 use crate::deliver::Cause;
-use crate::deliver::token::Identity;
-use crate::settings::{Section, SettingsError};
+use crate::state::{Store, StoreError, bounded};
 use name::Shelf;
 
 /// One event that waits for redelivery to one destination, or that this destination will never take.
@@ -81,13 +76,8 @@ pub enum OutboxError {
     #[error("a destination's name must hold only a-z, 0-9, '-', '_' and '.', and neither begin nor end with '.'")]
     Name,
     /// The store refused or could not be reached.
-    #[error("{doing} in STATE__URL: {reason}")]
-    Store {
-        /// What was tried.
-        doing: &'static str,
-        /// The store's answer, in one line.
-        reason: String,
-    },
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Not tried, since the store failed another letter of the same call a moment before.
     #[error("not tried in STATE__URL: the store failed an earlier letter")]
     GivenUp,
@@ -101,9 +91,6 @@ pub enum OutboxError {
     },
 }
 
-/// Longest time for one operation on the store, retries included. An unreachable store is an error well before the invocation's end.
-const OPERATION: Duration = Duration::from_secs(15);
-
 /// Longest time for one scan of a listing; what was found until then counts.
 const SCAN: Duration = Duration::from_secs(30);
 
@@ -111,54 +98,17 @@ const SCAN: Duration = Duration::from_secs(30);
 const CONCURRENCY: usize = 32;
 
 /// Parked and dead letters.
+#[derive(Debug)]
 pub struct Outbox {
-    store: Arc<dyn ObjectStore>,
-    /// Whether the store lists names in their order; a local folder does not.
-    lists_in_order: bool,
+    store: Arc<Store>,
     waiting: due::Waiting,
-    place: String,
-}
-
-impl fmt::Debug for Outbox {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbox").field("place", &self.place).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for Outbox {
-    /// The place: `https://account.blob.core.windows.net/container`, `file:///folder`, `memory:`. Holds no secret.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.place)
-    }
 }
 
 impl Outbox {
-    /// Checks `STATE__URL`, and creates nothing.
-    ///
-    /// # Errors
-    /// When the setting is missing or names no store that can be opened.
-    pub fn check(section: &Section<'_>) -> Result<(), SettingsError> {
-        place::check(section);
-        section.finish(())
-    }
-
-    /// Opens the outbox that `STATE__URL` names; `section` is that of `state` with [`SETTINGS`]. Connects to nothing: a local folder is
-    /// created, a container is not.
-    ///
-    /// # Errors
-    /// When the setting is missing or names no store that can be opened.
-    pub fn open(section: &Section<'_>, identity: &Arc<Identity>) -> Result<Self, SettingsError> {
-        let opened = place::open(section, identity);
-        section.finish(())?;
-        let (store, place, lists_in_order) = opened.ok_or_else(SettingsError::default)?;
-        Ok(Self { store, lists_in_order, waiting: due::Waiting::default(), place })
-    }
-
-    /// What is allowed but worth a word at start.
+    /// The letters in that store.
     #[must_use]
-    pub fn warning(&self) -> Option<&'static str> {
-        let memory = self.place.to_ascii_lowercase().starts_with("memory:");
-        memory.then_some("letters in memory are lost when the program ends; for trials only")
+    pub fn new(store: Arc<Store>) -> Self {
+        Self { store, waiting: due::Waiting::default() }
     }
 
     /// Parks a letter under the name that its event gives it.
@@ -220,8 +170,8 @@ impl Outbox {
     /// # Errors
     /// When the store fails.
     pub async fn probe(&self) -> Result<(), OutboxError> {
-        let first = async { self.store.list(Some(&Shelf::Parked.path())).try_next().await };
-        bounded("listing letters", first).await.map(drop)
+        let first = async { self.store.objects.list(Some(&Shelf::Parked.path())).try_next().await };
+        Ok(bounded("listing letters", first).await.map(drop)?)
     }
 
     async fn put_all(&self, shelf: Shelf, letters: &[Letter]) -> Vec<Result<Stored, OutboxError>> {
@@ -231,7 +181,7 @@ impl Outbox {
                 return Err(OutboxError::GivenUp);
             }
             let stored = self.put_new(shelf, letter).await;
-            if matches!(stored, Err(OutboxError::Store { .. })) {
+            if matches!(stored, Err(OutboxError::Store(_))) {
                 down.store(true, Ordering::Relaxed);
             }
             stored
@@ -247,29 +197,29 @@ impl Outbox {
 
     async fn put(&self, path: &Path, letter: &Letter, mode: PutMode) -> Result<Stored, OutboxError> {
         let put = async {
-            match self.store.put_opts(path, file::write(letter).into(), PutOptions::from(mode)).await {
+            match self.store.objects.put_opts(path, file::write(letter).into(), PutOptions::from(mode)).await {
                 Ok(_) => Ok(Stored::New),
                 Err(object_store::Error::AlreadyExists { .. }) => Ok(Stored::AlreadyThere),
                 Err(error) => Err(error),
             }
         };
-        bounded("storing a letter", put).await
+        Ok(bounded("storing a letter", put).await?)
     }
 
     async fn remove(&self, key: &Key) -> Result<(), OutboxError> {
         let remove = async {
-            match self.store.delete(key.path()).await {
+            match self.store.objects.delete(key.path()).await {
                 Err(object_store::Error::NotFound { .. }) => Ok(()),
                 other => other,
             }
         };
-        bounded("removing a letter", remove).await
+        Ok(bounded("removing a letter", remove).await?)
     }
 
     /// The letter at that place; none when it is gone.
     async fn read(&self, meta: &ObjectMeta) -> Result<Option<(Key, Letter)>, OutboxError> {
         let get = async {
-            match self.store.get(&meta.location).await {
+            match self.store.objects.get(&meta.location).await {
                 Ok(found) => found.bytes().await.map(Some),
                 Err(object_store::Error::NotFound { .. }) => Ok(None),
                 Err(error) => Err(error),
@@ -285,8 +235,8 @@ impl Outbox {
 
     /// What lies under a folder, in the order of names.
     fn list(&self, folder: &Path) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
-        let listing = self.store.list(Some(folder));
-        if self.lists_in_order {
+        let listing = self.store.objects.list(Some(folder));
+        if self.store.lists_in_order {
             return listing;
         }
         let sorted = async move {
@@ -300,38 +250,7 @@ impl Outbox {
     /// The destinations that have a folder on that shelf.
     async fn destinations_on(&self, shelf: Shelf) -> Result<Vec<String>, OutboxError> {
         let path = shelf.path();
-        let found = bounded("listing letters", self.store.list_with_delimiter(Some(&path))).await?;
+        let found = bounded("listing letters", self.store.objects.list_with_delimiter(Some(&path))).await?;
         Ok(found.common_prefixes.iter().filter_map(|folder| folder.filename().map(str::to_owned)).collect())
     }
-}
-
-/// Bounds one operation in time and puts its failure into words.
-async fn bounded<T>(
-    doing: &'static str,
-    operation: impl Future<Output = object_store::Result<T>>,
-) -> Result<T, OutboxError> {
-    match tokio::time::timeout(OPERATION, operation).await {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(failure(doing, &error)),
-        Err(_) => Err(timed_out(doing, OPERATION)),
-    }
-}
-
-fn timed_out(doing: &'static str, after: Duration) -> OutboxError {
-    OutboxError::Store { doing, reason: format!("no answer within {} s", after.as_secs()) }
-}
-
-fn failure(doing: &'static str, error: &object_store::Error) -> OutboxError {
-    use object_store::Error;
-    let hint = match error {
-        Error::NotFound { .. } => "the container or folder does not exist: ",
-        Error::Unauthenticated { .. } | Error::PermissionDenied { .. } => {
-            "the identity needs the role Storage Blob Data Contributor on the container: "
-        }
-        _ => "",
-    };
-    // A store's answer can be a page of XML; its beginning says enough.
-    let words: Vec<String> = error.to_string().split_whitespace().map(str::to_owned).collect();
-    let text: String = words.join(" ").chars().take(400).collect();
-    OutboxError::Store { doing, reason: format!("{hint}{text}") }
 }

@@ -83,7 +83,7 @@ fn open(values: &Values) -> Service {
                     tracing::warn!(destination, warning);
                 }
             }
-            if let Some(warning) = app.outbox.warning() {
+            if let Some(warning) = app.store.warning() {
                 tracing::warn!(setting = "STATE__URL", warning);
             }
             Service::Ready(Arc::new(app))

@@ -24,7 +24,12 @@ pub struct HttpOptions {
     pub timeout: Duration,
     /// Whether cookies are kept between requests (Splunk acknowledgements behind a load balancer).
     pub cookies: bool,
+    /// Most bytes of a reply's body that are read. What a verdict needs is in the first MiB.
+    pub reply_bytes: usize,
 }
+
+/// Enough of a reply for a verdict.
+pub const VERDICT_BYTES: usize = 1 << 20;
 
 /// Options of a syslog transport.
 #[derive(Clone, Debug)]
@@ -127,7 +132,7 @@ impl HttpOptions {
     #[must_use]
     pub fn from_section(section: &Section<'_>) -> Self {
         let timeout = section.duration("TIMEOUT", Duration::from_secs(1)..=Duration::from_secs(120));
-        Self { tls: TlsOptions::from_section(section), timeout, cookies: false }
+        Self { tls: TlsOptions::from_section(section), timeout, cookies: false, reply_bytes: VERDICT_BYTES }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `defender-relay check`: is the configuration right, and do the destinations answer?
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 use crate::app::{self, Instance};
 use crate::deliver;
 use crate::local::console::{Console, visible};
+use crate::outbox::Outbox;
 use crate::parcel::Verdict;
 use crate::settings::Values;
 
@@ -42,7 +44,7 @@ Exit codes:
 
 pub(super) async fn run(args: &CheckArgs, environment: &Values, console: &Console) -> anyhow::Result<ExitCode> {
     let sources = args.settings.read(environment)?;
-    let (instances, _) = app::check(&sources.values)?;
+    let instances = app::check(&sources.values)?.instances;
     for instance in &instances {
         for warning in instance.outlet.destination.warnings() {
             console.warn(&format!("warning: {}: {warning}", instance.outlet.name));
@@ -50,14 +52,15 @@ pub(super) async fn run(args: &CheckArgs, environment: &Values, console: &Consol
     }
     let mut good = true;
     if args.connect {
-        let outbox = app::open_outbox(&sources.values)?;
-        if let Some(warning) = outbox.warning() {
+        let store = Arc::new(app::open_store(&sources.values)?);
+        let outbox = Outbox::new(Arc::clone(&store));
+        if let Some(warning) = store.warning() {
             console.warn(&format!("warning: STATE__URL: {warning}"));
         }
         console.progress(&format!("asking the store and {} destinations", instances.len()));
-        let (store, answers) = join(outbox.probe(), join_all(instances.iter().map(probe))).await;
+        let (listed, answers) = join(outbox.probe(), join_all(instances.iter().map(probe))).await;
         console.progress("");
-        good &= say(console, "store", store.map(|()| outbox.to_string()).map_err(|error| error.to_string()));
+        good &= say(console, "store", listed.map(|()| store.to_string()).map_err(|error| error.to_string()));
         for (instance, answer) in instances.iter().zip(answers) {
             good &= say(console, &instance.outlet.name, answer);
         }

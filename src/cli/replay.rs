@@ -69,8 +69,9 @@ pub(super) async fn run(args: &ReplayArgs, environment: &Values, console: &Conso
     if settings_file::has_local_store(&here) {
         sources = sources.with_local_store(&here)?;
     }
-    let outbox = crate::app::open_outbox(&sources.values)?;
-    console.note(&format!("store {outbox}"));
+    let store = crate::app::open_store(&sources.values)?;
+    console.note(&format!("store {store}"));
+    let outbox = Outbox::new(store.into());
     let filter = Filter {
         destination: args.destination.clone(),
         since: args.since,

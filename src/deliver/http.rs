@@ -31,8 +31,6 @@ use crate::transport::{Framing, HttpOptions, SyslogOptions, SyslogScheme, TlsOpt
 
 /// Longest time to make a connection.
 const CONNECT: Duration = Duration::from_secs(5);
-/// Most of a response body that is read; what follows is nothing a verdict needs.
-const RESPONSE_BYTES: usize = 1024 * 1024;
 /// [`Gzip::Large`] begins above so many bytes.
 const GZIP_ABOVE: usize = 1024;
 
@@ -150,12 +148,12 @@ impl HttpCourier {
         let failed = |error: reqwest::Error| self.failed(&parcel.url, &error.without_url(), deadline);
         let mut response = client.execute(request).await.map_err(failed)?;
         let mut body = BytesMut::new();
-        while body.len() < RESPONSE_BYTES
+        while body.len() < self.options.reply_bytes
             && let Some(chunk) = response.chunk().await.map_err(failed)?
         {
             body.extend_from_slice(&chunk);
         }
-        body.truncate(RESPONSE_BYTES);
+        body.truncate(self.options.reply_bytes);
         let status = response.status();
         let mut headers = std::mem::take(response.headers_mut());
         date_to_seconds(&mut headers, Timestamp::now());

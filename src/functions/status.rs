@@ -42,7 +42,7 @@ pub(super) async fn run(app: &App) -> InvocationReply {
     let body = object(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "events": app.events.load(Ordering::Relaxed),
-        "store": {"place": app.outbox.to_string(), "error": error},
+        "store": {"place": app.store.to_string(), "error": error},
         "destinations": destinations,
         "undecodable": undecodable,
         "not_configured": not_configured(app, counts.as_ref()),

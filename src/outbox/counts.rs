@@ -8,7 +8,8 @@ use object_store::path::Path;
 use tokio::time::Instant;
 
 use super::name::{Shelf, seen_in};
-use super::{Outbox, OutboxError, SCAN, failure};
+use super::{Outbox, OutboxError, SCAN};
+use crate::state::failure;
 
 /// Names counted per destination and shelf.
 const MOST: usize = 10_000;
@@ -65,7 +66,7 @@ impl Outbox {
         loop {
             match tokio::time::timeout_at(deadline, names.next()).await {
                 Ok(None) => return Ok(tally),
-                Ok(Some(Err(error))) => return Err(failure("listing letters", &error)),
+                Ok(Some(Err(error))) => return Err(OutboxError::from(failure("listing letters", &error))),
                 Ok(Some(Ok(meta))) if tally.letters < MOST => {
                     tally.letters += 1;
                     tally.oldest = tally.oldest.or_else(|| seen_in(&meta.location));

@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::name::{Key, Shelf};
-use super::{CONCURRENCY, Letter, Outbox, OutboxError, SCAN, failure, timed_out};
+use super::{CONCURRENCY, Letter, Outbox, OutboxError, SCAN};
+use crate::state::{failure, timed_out};
 
 /// Bodies handed out by one call, in bytes; at least one letter is.
 const DUE_BYTES: u64 = 32 << 20;
@@ -42,7 +43,7 @@ impl Outbox {
         let deadline = Instant::now() + SCAN;
         let mut scan = self
             .list(&Shelf::Parked.folder(destination)?)
-            .map_err(|error| failure("listing letters", &error))
+            .map_err(|error| OutboxError::from(failure("listing letters", &error)))
             .try_filter(|meta| ready(!self.waiting.holds(meta, now)))
             .map(|meta| async {
                 let meta = meta?;
@@ -58,7 +59,7 @@ impl Outbox {
                 Ok(Some(next)) => next,
                 Ok(None) => break,
                 Err(_) => {
-                    fault = Some(timed_out("listing letters", SCAN));
+                    fault = Some(timed_out("listing letters", SCAN).into());
                     break;
                 }
             };

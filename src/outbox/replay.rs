@@ -5,8 +5,9 @@ use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
 use super::name::{Key, Shelf, seen_in};
-use super::{CONCURRENCY, Letter, Outbox, OutboxError, Stored, failure};
+use super::{CONCURRENCY, Letter, Outbox, OutboxError, Stored};
 use crate::deliver::Cause;
+use crate::state::failure;
 
 /// Which dead letters are meant; the default means all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,7 +63,7 @@ impl Outbox {
         };
         let mut left = filter.limit.unwrap_or(usize::MAX);
         self.list(&folder)
-            .map_err(|error| failure("listing letters", &error))
+            .map_err(|error| OutboxError::from(failure("listing letters", &error)))
             .try_filter(|meta| ready(seen_in(&meta.location).is_none_or(|seen| filter.covers(seen))))
             .map(|meta| async { self.read(&meta?).await })
             .buffered(CONCURRENCY.min(left.max(1)))

@@ -7,17 +7,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use defender_relay::deliver::token::Identity;
-use defender_relay::outbox::{Count, Filter, Key, Letter, Outbox, OutboxError, SETTINGS, Stored, UNDECODABLE};
+use defender_relay::outbox::{Count, Filter, Key, Letter, Outbox, OutboxError, Stored, UNDECODABLE};
 use defender_relay::settings::{Section, SettingsError, Values};
+use defender_relay::state::{SETTINGS, Store};
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 
 const ALL: usize = usize::MAX;
 
 fn open(url: &str) -> Result<Outbox, SettingsError> {
+    Ok(Outbox::new(Arc::new(store(url)?)))
+}
+
+fn store(url: &str) -> Result<Store, SettingsError> {
     let values = Values::new([("STATE__URL".to_owned(), url.to_owned())]);
     let section = Section::new("state", vec![SETTINGS], &values);
-    Outbox::open(&section, &Arc::new(Identity::choose(&values)))
+    Store::open(&section, &Arc::new(Identity::choose(&values)))
 }
 
 fn at(minute: i64) -> Timestamp {
@@ -54,14 +59,14 @@ fn letters(found: Vec<(Key, Letter)>) -> Vec<Letter> {
 
 #[tokio::test]
 async fn memory_keeps_the_contract() {
-    assert!(open("memory:").unwrap().warning().is_some(), "nobody shall take it for durable");
+    assert!(store("memory:").unwrap().warning().is_some(), "nobody shall take it for durable");
     contract(async |_| open("memory:").unwrap()).await;
 }
 
 #[tokio::test]
 async fn a_local_folder_keeps_the_contract() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(open(&folder_url(&folder, "any")).unwrap().warning(), None);
+    assert_eq!(store(&folder_url(&folder, "any")).unwrap().warning(), None);
     contract(async |name| open(&folder_url(&folder, name)).unwrap()).await;
 }
 
@@ -304,7 +309,7 @@ async fn a_silent_store_is_an_error_in_time() {
     let begun = tokio::time::Instant::now();
     let stored = outbox.park_all(&many).await;
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
-    assert!(matches!(stored[0], Err(OutboxError::Store { .. })), "{:?}", stored[0]);
+    assert!(matches!(stored[0], Err(OutboxError::Store(_))), "{:?}", stored[0]);
     assert_eq!(stored[199], Err(OutboxError::GivenUp));
     assert!(outbox.due("splunk", at(0), ALL).await.is_err());
     assert!(outbox.counts().await.is_err());

@@ -11,14 +11,18 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::*;
 use crate::parcel::SigningKey;
 use crate::settings::{Secret, Values};
-use crate::transport::TlsOptions;
+use crate::transport::{TlsOptions, VERDICT_BYTES};
 
 mod proofs;
 
 const LONG: Duration = Duration::from_secs(60);
 
 fn courier(timeout: Duration, cookies: bool) -> HttpCourier {
-    HttpCourier::open(HttpOptions { tls: TlsOptions::default(), timeout, cookies }, nobody()).unwrap()
+    HttpCourier::open(
+        HttpOptions { tls: TlsOptions::default(), timeout, cookies, reply_bytes: VERDICT_BYTES },
+        nobody(),
+    )
+    .unwrap()
 }
 
 fn nobody() -> Arc<Identity> {
@@ -152,9 +156,9 @@ async fn redirects_are_not_followed() {
 
 #[tokio::test]
 async fn a_reply_without_end_is_cut() {
-    let (url, _requests) = server(ok("", &vec![b'x'; 3 * RESPONSE_BYTES])).await;
+    let (url, _requests) = server(ok("", &vec![b'x'; 3 * VERDICT_BYTES])).await;
     let reply = send(&courier(LONG, false), post(&url, "{}")).await;
-    assert!(matches!(&reply, Reply::Http { body, .. } if body.len() == RESPONSE_BYTES));
+    assert!(matches!(&reply, Reply::Http { body, .. } if body.len() == VERDICT_BYTES));
 }
 
 #[tokio::test]
@@ -254,7 +258,8 @@ async fn only_a_trusted_server_gets_the_request() {
     let (url, issuer) = tls_server(false).await;
     let trusting = |ca_pem: Option<String>| {
         let tls = TlsOptions { ca_pem, ..TlsOptions::default() };
-        HttpCourier::open(HttpOptions { tls, timeout: LONG, cookies: false }, nobody()).unwrap()
+        HttpCourier::open(HttpOptions { tls, timeout: LONG, cookies: false, reply_bytes: VERDICT_BYTES }, nobody())
+            .unwrap()
     };
     let reply = send(&trusting(Some(issuer.clone())), post(&url, "{}")).await;
     assert!(matches!(reply, Reply::Http { .. }), "{reply:?}");
@@ -274,7 +279,9 @@ async fn only_a_trusted_server_gets_the_request() {
 async fn a_server_that_wants_our_certificate_is_a_matter_of_trust() {
     let (url, issuer) = tls_server(true).await;
     let tls = TlsOptions { ca_pem: Some(issuer), ..TlsOptions::default() };
-    let courier = HttpCourier::open(HttpOptions { tls, timeout: LONG, cookies: false }, nobody()).unwrap();
+    let courier =
+        HttpCourier::open(HttpOptions { tls, timeout: LONG, cookies: false, reply_bytes: VERDICT_BYTES }, nobody())
+            .unwrap();
     let reply = send(&courier, post(&url, "{}")).await;
     assert!(matches!(&reply, Reply::Failed { failure: Failure::Trust, .. }), "{reply:?}");
 }
@@ -298,7 +305,9 @@ async fn a_connection_is_tried_without_a_word() {
     let (url, issuer) = tls_server(false).await;
     for (ca_pem, trusted) in [(Some(issuer), true), (None, false)] {
         let tls = TlsOptions { ca_pem, ..TlsOptions::default() };
-        let courier = HttpCourier::open(HttpOptions { tls, timeout: LONG, cookies: false }, nobody()).unwrap();
+        let courier =
+            HttpCourier::open(HttpOptions { tls, timeout: LONG, cookies: false, reply_bytes: VERDICT_BYTES }, nobody())
+                .unwrap();
         match send(&courier, HttpParcel::connect(url.clone())).await {
             Reply::Sent => assert!(trusted),
             Reply::Failed { failure, .. } => assert_eq!((failure, trusted), (Failure::Trust, false)),

@@ -15,7 +15,7 @@ use crate::deliver::Courier;
 use crate::deliver::breaker::Circuit;
 use crate::destinations::{Destination, RenderError};
 use crate::event::{Event, EventId};
-use crate::transport::{HttpOptions, TlsOptions, Transport};
+use crate::transport::{HttpOptions, TlsOptions, Transport, VERDICT_BYTES};
 
 const SECOND: Duration = Duration::from_secs(1);
 const POLICY: RetryPolicy = RetryPolicy { attempts: 3, base: SECOND, cap: Duration::from_secs(2) };
@@ -124,7 +124,8 @@ impl Scene {
         judge: impl Fn(&str, usize) -> Verdict + Send + Sync + 'static,
     ) -> Self {
         let sent = Arc::new(Mutex::new(Vec::new()));
-        let options = HttpOptions { tls: TlsOptions::default(), timeout: SECOND, cookies: false };
+        let options =
+            HttpOptions { tls: TlsOptions::default(), timeout: SECOND, cookies: false, reply_bytes: VERDICT_BYTES };
         let destination = Scripted {
             transport: Transport::Http(options),
             records,

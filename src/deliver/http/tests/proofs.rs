@@ -28,7 +28,7 @@ impl TokenCredential for Issuer {
 
 fn with_tokens(last: usize) -> (Arc<Issuer>, HttpCourier) {
     let issuer = Arc::new(Issuer { last, asked: AtomicUsize::new(0) });
-    let options = HttpOptions { tls: TlsOptions::default(), timeout: LONG, cookies: false };
+    let options = HttpOptions { tls: TlsOptions::default(), timeout: LONG, cookies: false, reply_bytes: VERDICT_BYTES };
     let identity = Identity::of(Arc::clone(&issuer) as Arc<dyn TokenCredential>);
     (issuer, HttpCourier::open(options, Arc::new(identity)).unwrap())
 }
@@ -176,7 +176,9 @@ async fn another_issuer_is_not_trusted_by_the_destinations_own_authority() {
     let (issuer, authority) = tls_server(false).await;
     let (url, mut requests) = server(ok("", b"")).await;
     let tls = TlsOptions { ca_pem: Some(authority), ..TlsOptions::default() };
-    let courier = HttpCourier::open(HttpOptions { tls, timeout: LONG, cookies: false }, nobody()).unwrap();
+    let courier =
+        HttpCourier::open(HttpOptions { tls, timeout: LONG, cookies: false, reply_bytes: VERDICT_BYTES }, nobody())
+            .unwrap();
     let reply = send(&courier, HttpParcel { auth: credentials(&issuer, &url), ..post(&url, "{}") }).await;
     assert!(matches!(&reply, Reply::Failed { .. }), "{reply:?}");
     assert!(requests.try_recv().is_err());

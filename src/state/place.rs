@@ -14,10 +14,11 @@ use object_store::prefix::PrefixStore;
 use object_store::{BackoffConfig, ClientOptions, CredentialProvider, ObjectStore, RetryConfig};
 use url::{Host, Url};
 
+use super::Store;
 use crate::deliver::token::Identity;
 use crate::settings::{Section, Setting};
 
-/// Settings of the outbox, in the section `state`.
+/// Settings of the store, in the section `state`.
 pub const SETTINGS: &[Setting] = &[Setting::required(
     "URL",
     "Where parked and dead letters lie: `https://<account>.blob.core.windows.net/<container>[/<prefix>]` (opened by the app's identity, \
@@ -58,17 +59,17 @@ pub(super) fn check(section: &Section<'_>) {
     section.fault("URL", &problem);
 }
 
-/// The store, its name for people, and whether it lists in order. Faults are noted in the section.
-pub(super) fn open(section: &Section<'_>, identity: &Arc<Identity>) -> Option<(Arc<dyn ObjectStore>, String, bool)> {
+/// The store. Faults are noted in the section.
+pub(super) fn open(section: &Section<'_>, identity: &Arc<Identity>) -> Option<Store> {
     let text = section.text("URL")?;
     let opened = parse(&text).and_then(|place| {
-        let in_order = !matches!(place, Place::Folder(_));
-        Ok((store(place, identity)?, text, in_order))
+        let folder = if let Place::Folder(folder) = &place { Some(folder.clone()) } else { None };
+        Ok(Store { objects: objects(place, identity)?, lists_in_order: folder.is_none(), folder, place: text })
     });
     opened.map_err(|problem| section.fault("URL", &problem)).ok()
 }
 
-fn store(place: Place, identity: &Arc<Identity>) -> Result<Arc<dyn ObjectStore>, String> {
+fn objects(place: Place, identity: &Arc<Identity>) -> Result<Arc<dyn ObjectStore>, String> {
     match place {
         Place::Memory => Ok(Arc::new(InMemory::new())),
         Place::Folder(folder) => {
@@ -228,7 +229,7 @@ mod tests {
             connection.write_all(b"HTTP/1.1 201 Created\r\netag: \"1\"\r\ncontent-length: 0\r\n\r\n").await.unwrap();
             String::from_utf8(request).unwrap()
         };
-        let store = store(place, &Arc::new(Identity::of(Arc::new(Echo)))).unwrap();
+        let store = objects(place, &Arc::new(Identity::of(Arc::new(Echo)))).unwrap();
         let path = Path::from("parked/x.json");
         let put = store.put_opts(&path, "hello".into(), PutOptions::from(PutMode::Create));
         let (put, request) = tokio::join!(put, answer);
