@@ -1,15 +1,16 @@
-//! The outbox keeps one contract on every store: memory, a local folder, and Azure Blob Storage as Azurite plays it.
+//! The outbox, and documents, keep one contract on every store: memory, a local folder, and Azure Blob Storage as Azurite plays it.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod azurite;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use defender_relay::deliver::token::Identity;
 use defender_relay::outbox::{Count, Filter, Key, Letter, Outbox, OutboxError, Stored, UNDECODABLE};
 use defender_relay::settings::{Section, SettingsError, Values};
-use defender_relay::state::{SETTINGS, Store};
+use defender_relay::state::{Document, Overtaken, SETTINGS, Store, WriteError};
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 
@@ -60,14 +61,14 @@ fn letters(found: Vec<(Key, Letter)>) -> Vec<Letter> {
 #[tokio::test]
 async fn memory_keeps_the_contract() {
     assert!(store("memory:").unwrap().warning().is_some(), "nobody shall take it for durable");
-    contract(async |_| open("memory:").unwrap()).await;
+    contract(async |_| store("memory:").unwrap()).await;
 }
 
 #[tokio::test]
 async fn a_local_folder_keeps_the_contract() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(store(&folder_url(&folder, "any")).unwrap().warning(), None);
-    contract(async |name| open(&folder_url(&folder, name)).unwrap()).await;
+    contract(async |name| store(&folder_url(&folder, name)).unwrap()).await;
 }
 
 #[tokio::test]
@@ -76,11 +77,12 @@ async fn azure_blob_storage_keeps_the_contract() {
     let missing = open(&azurite.url("missing")).unwrap().park(&letter("splunk", 0)).await.unwrap_err();
     assert!(missing.to_string().contains("does not exist"), "{missing}");
     azurite.create("letters").await;
-    contract(async |name| open(&azurite.url(&format!("letters/{name}"))).unwrap()).await;
+    contract(async |name| store(&azurite.url(&format!("letters/{name}"))).unwrap()).await;
 }
 
-/// Every scenario on an outbox of its own.
-async fn contract(open: impl AsyncFn(&str) -> Outbox) {
+/// Every scenario in a place of its own.
+async fn contract(place: impl AsyncFn(&str) -> Store) {
+    let open = async |name: &str| Outbox::new(Arc::new(place(name).await));
     a_repeated_park_finds_the_letter(&open("repeat").await).await;
     many_are_stored_in_order(&open("many").await).await;
     bodies_come_back_exact(&open("bodies").await).await;
@@ -93,6 +95,46 @@ async fn contract(open: impl AsyncFn(&str) -> Outbox) {
     letters_are_counted(&open("counts").await).await;
     hostile_names_are_refused(&open("hostile").await).await;
     open("probe").await.probe().await.unwrap();
+    one_of_two_writers_wins(&place("documents").await).await;
+    many_writers_lose_no_change(&place("documents/many").await).await;
+}
+
+type Counts = BTreeMap<String, u32>;
+
+async fn one_of_two_writers_wins(store: &Store) {
+    const NAME: &str = "cursors/test.json";
+    let mut first: Document<Counts> = store.document(NAME).await.unwrap();
+    let mut second: Document<Counts> = store.document(NAME).await.unwrap();
+    assert!(first.content.is_empty());
+    first.content.insert("first".into(), 1);
+    second.content.insert("second".into(), 1);
+    store.replace(NAME, &mut first).await.unwrap();
+    assert_eq!(store.replace(NAME, &mut second).await, Err(WriteError::Overtaken(Overtaken)));
+    first.content.insert("first".into(), 2);
+    store.replace(NAME, &mut first).await.unwrap();
+    let mut again: Document<Counts> = store.document(NAME).await.unwrap();
+    assert_eq!(again.content, first.content, "the loser wrote nothing");
+    store.replace(NAME, &mut again).await.unwrap();
+    assert_eq!(store.replace(NAME, &mut first).await, Err(WriteError::Overtaken(Overtaken)));
+}
+
+async fn many_writers_lose_no_change(store: &Store) {
+    const NAME: &str = "cursors/sum.json";
+    let write = async |writer: usize| {
+        let mut done = 0;
+        while done < 5 {
+            let mut document: Document<Counts> = store.document(NAME).await.unwrap();
+            *document.content.entry(writer.to_string()).or_default() += 1;
+            match store.replace(NAME, &mut document).await {
+                Ok(()) => done += 1,
+                Err(WriteError::Overtaken(_)) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    };
+    futures::future::join_all((0..4).map(write)).await;
+    let document: Document<Counts> = store.document(NAME).await.unwrap();
+    assert_eq!(document.content, (0..4).map(|writer| (writer.to_string(), 5)).collect());
 }
 
 async fn a_repeated_park_finds_the_letter(outbox: &Outbox) {
