@@ -24,7 +24,7 @@ param workspaceResourceId string = ''
 @maxValue(730)
 param retentionInDays int = 90
 
-@description('Most data that the created workspace takes in a day, in GB; -1 for no limit. What comes above it is lost to the alert rules until the next day.')
+@description('Most data that the created workspace takes in a day, in GB; -1 for no limit. After it the alert rules and the tables of Sentinel get nothing until the next day.')
 @minValue(-1)
 @maxValue(1000)
 param dailyQuotaGb int = -1
@@ -54,6 +54,7 @@ param eventHubNamespaceName string
 param eventHubName string
 
 @description('Name of the Event Hubs namespace of the hub for raw logs, in this resource group; may be the same. Empty when logs are not streamed.')
+@maxLength(50)
 param logsNamespaceName string = ''
 
 @description('Whether the namespaces send their resource logs (operations, errors, connections) to the workspace. Their metrics need no such setting.')
@@ -74,17 +75,22 @@ param actionGroupIds array = []
 @allowed([5, 10, 15])
 param alertFrequencyMinutes int = 15
 
-@description('Events that may wait in the store more than an hour ago before an alert is raised, per destination.')
+@description('Events that may come to wait in the store within an hour before an alert is raised, per destination.')
 @minValue(0)
 @maxValue(1000000)
 param waitingGrowthThreshold int = 100
 
-@description('Age of the oldest event that waits in the store at which an alert is raised, in minutes.')
+@description('How long an event may wait in the store before an alert is raised, in minutes.')
 @minValue(5)
 @maxValue(10080)
 param oldestWaitingMinutes int = 120
 
-@description('Age of an event at which the hub is behind, in minutes: from when the hub took it to when the relay did.')
+@description('How many of 30 minutes the circuit of a destination may be open before an alert is raised.')
+@minValue(1)
+@maxValue(29)
+param breakerOpenMinutes int = 10
+
+@description('How long an event may lie in a hub before the relay takes it, in minutes.')
 @minValue(1)
 @maxValue(10080)
 param hubLagMinutes int = 15
@@ -92,27 +98,134 @@ param hubLagMinutes int = 15
 @description('Failed invocations of one function that are tolerated within 30 minutes.')
 @minValue(0)
 @maxValue(1000)
-param failureThreshold int = 0
+param failureThreshold int = 2
 
-@description('Requests that Event Hubs may turn away within 15 minutes because a throughput unit is used up.')
+@description('Requests that Event Hubs may turn away within 15 minutes because the throughput is used up.')
 @minValue(0)
 @maxValue(1000000)
 param throttledThreshold int = 10
 
+@description('Messages that the hub of alerts may receive within 6 hours while nobody reads any.')
+@minValue(0)
+@maxValue(1000000)
+param unreadThreshold int = 5
+
+var createsWorkspace = empty(workspaceResourceId)
+var namespaceNames = empty(logsNamespaceName) ? [eventHubNamespaceName] : union([eventHubNamespaceName], [logsNamespaceName])
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = if (createsWorkspace) {
+  name: workspaceName
+  location: location
+  tags: tags
+  properties: {
+    sku: { name: 'PerGB2018' }
+    retentionInDays: retentionInDays
+    workspaceCapping: { dailyQuotaGb: dailyQuotaGb }
+    features: {
+      // Who may read the app may read its logs; nobody writes with the workspace's key.
+      enableLogAccessUsingOnlyResourcePermissions: true
+      disableLocalAuth: true
+    }
+    publicNetworkAccessForIngestion: publicNetworkAccess
+    publicNetworkAccessForQuery: publicNetworkAccess
+  }
+}
+
+var usedWorkspaceId = createsWorkspace ? workspace.id : workspaceResourceId
+
+resource component 'Microsoft.Insights/components@2020-02-02' = {
+  name: applicationInsightsName
+  location: location
+  tags: tags
+  kind: 'web'
+  properties: {
+    Application_Type: 'web'
+    WorkspaceResourceId: usedWorkspaceId
+    IngestionMode: 'LogAnalytics'
+    // The app writes with its identity (Monitoring Metrics Publisher); the key in the connection string opens nothing.
+    DisableLocalAuth: true
+    publicNetworkAccessForIngestion: publicNetworkAccess
+    publicNetworkAccessForQuery: publicNetworkAccess
+  }
+}
+
+resource namespaces 'Microsoft.EventHub/namespaces@2024-01-01' existing = [for name in namespaceNames: { name: name }]
+
+resource namespaceLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = [
+  for (name, index) in namespaceNames: if (hubDiagnosticLogs) {
+    name: 'logs-to-workspace'
+    scope: namespaces[index]
+    properties: {
+      workspaceId: usedWorkspaceId
+      logs: [{ categoryGroup: 'allLogs', enabled: true }]
+    }
+  }
+]
+
+resource mail 'Microsoft.Insights/actionGroups@2023-01-01' = if (alertsEnabled && !empty(alertEmail)) {
+  name: 'relay-${environmentName}-mail'
+  location: 'global'
+  tags: tags
+  properties: {
+    groupShortName: 'relay'
+    enabled: true
+    emailReceivers: [{ name: 'operators', emailAddress: alertEmail, useCommonAlertSchema: true }]
+  }
+}
+
+module alertRules 'alert-rules.bicep' = if (alertsEnabled) {
+  name: 'alert-rules'
+  params: {
+    location: location
+    tags: tags
+    environmentName: environmentName
+    applicationInsightsId: component.id
+    namespaceNames: namespaceNames
+    eventHubName: eventHubName
+    actionGroupIds: empty(alertEmail) ? actionGroupIds : concat(actionGroupIds, [mail.id])
+    frequencyMinutes: alertFrequencyMinutes
+    waitingGrowthThreshold: waitingGrowthThreshold
+    oldestWaitingMinutes: oldestWaitingMinutes
+    breakerOpenMinutes: breakerOpenMinutes
+    hubLagMinutes: hubLagMinutes
+    failureThreshold: failureThreshold
+    throttledThreshold: throttledThreshold
+    unreadThreshold: unreadThreshold
+  }
+}
+
+// Ids of the resources that the workbook shows stand in it as %COMPONENT% and %NAMESPACES%.
+var otherNamespaces = length(namespaceNames) > 1 ? '","${namespaces[length(namespaceNames) - 1].id}' : ''
+var workbookText = replace(loadTextContent('workbook.json'), '%COMPONENT%', component.id)
+
+resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
+  name: guid(component.id, 'workbook')
+  location: location
+  tags: tags
+  kind: 'shared'
+  properties: {
+    category: 'workbook'
+    displayName: 'Defender Relay ${environmentName}'
+    description: 'What the relay delivers, what waits and why, how far it is behind, and what fails.'
+    sourceId: component.id
+    serializedData: replace(workbookText, '%NAMESPACES%', '${namespaces[0].id}${otherNamespaces}')
+  }
+}
+
 @description('Resource id of the workspace.')
-output workspaceId string = ''
+output workspaceId string = usedWorkspaceId
 
 @description('Name of the workspace.')
-output workspaceName string = ''
+output workspaceName string = last(split(usedWorkspaceId, '/'))
 
 @description('Resource id of the Application Insights component.')
-output applicationInsightsId string = ''
+output applicationInsightsId string = component.id
 
 @description('Name of the Application Insights component: `access` gives the app the role to write to it.')
-output applicationInsightsName string = applicationInsightsName
+output applicationInsightsName string = component.name
 
 @description('Where telemetry goes. Names the component and opens nothing: local authentication is off.')
-output applicationInsightsConnectionString string = ''
+output applicationInsightsConnectionString string = component.properties.ConnectionString
 
 @description('Resource id of the workbook.')
-output workbookId string = ''
+output workbookId string = workbook.id
