@@ -29,6 +29,8 @@ param privateNetwork bool = false
 @maxLength(100)
 param allowedAddressRanges array = []
 
+var publicNetworkAccess = privateNetwork && empty(allowedAddressRanges) ? 'Disabled' : 'Enabled'
+
 resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
   // checkov:skip=CKV_AZURE_109:A Flex Consumption app outside a virtual network has no fixed address to allow; the parameter privateNetwork denies
   // checkov:skip=CKV_AZURE_189:The parameter privateNetwork closes the vault
@@ -46,7 +48,7 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
     enablePurgeProtection: true
     enableSoftDelete: true
     softDeleteRetentionInDays: softDeleteDays
-    publicNetworkAccess: privateNetwork && empty(allowedAddressRanges) ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: publicNetworkAccess
     networkAcls: {
       bypass: 'AzureServices'
       defaultAction: privateNetwork ? 'Deny' : 'Allow'
