@@ -36,7 +36,7 @@ param tags object = {}
 ])
 param windowsEvents string = 'none'
 
-@description('With custom: XPath queries, each <log>!<query> with fewer than 20 expressions: Security!*[System[(EventID=4624) or (EventID=4625)]]. Check one on a machine with Get-WinEvent -FilterXPath.')
+@description('With custom: XPath queries, each <log>!<query> with at most 20 expressions: Security!*[System[(EventID=4624) or (EventID=4625)]]. Check one on a machine with Get-WinEvent -FilterXPath.')
 param windowsXPathQueries array = []
 
 @description('Resource ids of Windows machines that the rule is for: virtual machines, scale sets of them, machines of Azure Arc.')

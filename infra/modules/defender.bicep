@@ -12,6 +12,9 @@ param defenderPlans object = {}
 @description('Addresses that Defender for Cloud itself mails, beside what the relay delivers; separated by semicolons. Empty leaves the contact of the subscription as it is; otherwise it is replaced.')
 param contactEmails string = ''
 
+@description('Telephone number of the contact, with country code. Only with contactEmails.')
+param contactPhone string = ''
+
 @description('Least severity of alerts that are mailed.')
 @allowed([
   'High'
@@ -35,6 +38,7 @@ param contactRoles array = [
 @batchSize(1)
 resource plans 'Microsoft.Security/pricings@2024-01-01' = [
   for plan in items(defenderPlans): {
+    // checkov:skip=CKV_AZURE_87:The name comes from a parameter, so the check cannot see which plan it is
     name: plan.key
     properties: {
       pricingTier: 'Standard'
@@ -44,9 +48,13 @@ resource plans 'Microsoft.Security/pricings@2024-01-01' = [
 ]
 
 resource contact 'Microsoft.Security/securityContacts@2023-12-01-preview' = if (!empty(contactEmails)) {
+  // checkov:skip=CKV_AZURE_20:A telephone number is the user's choice, contactPhone
+  // checkov:skip=CKV_AZURE_21:It looks for alertNotifications of the older version; notificationsSources says the same
+  // checkov:skip=CKV_AZURE_22:It looks for notificationsByRole in the older form; the state is On unless there are no roles
   name: 'default'
   properties: {
     emails: contactEmails
+    phone: contactPhone
     isEnabled: true
     notificationsByRole: {
       state: empty(contactRoles) ? 'Off' : 'On'

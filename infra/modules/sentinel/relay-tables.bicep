@@ -20,9 +20,9 @@ param workspaceResourceId string
 @minLength(1)
 param workspaceLocation string
 
-@description('Name of the data collection rule; the endpoint, where there is one, has it too.')
+@description('Name of the data collection rule, at most 30 characters for one with an endpoint of its own. The collection endpoint, where there is one, has it too.')
 @minLength(3)
-@maxLength(44)
+@maxLength(30)
 param ruleName string = 'defender-relay'
 
 @description('Tags of the rule.')
