@@ -23,6 +23,7 @@ mod logs;
 mod outbox;
 mod packaging;
 mod properties;
+mod queries;
 mod records;
 mod redaction;
 mod route;
