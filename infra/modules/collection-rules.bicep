@@ -7,7 +7,8 @@
 // The events go to the workspace, not through the relay, and are billed by volume there.
 //
 // SecurityEvent is a table of Sentinel's: switch Sentinel on first. Rules must be in the workspace's region; the machines can be anywhere, in any
-// subscription of the tenant. The deployer needs Monitoring Contributor on the machines.
+// subscription of the tenant. The deployer needs Monitoring Contributor on the machines. An association belongs to its machine: take
+// it away, before its rule, with `az monitor data-collection rule association delete --name <name> --resource <machine>`.
 targetScope = 'resourceGroup'
 
 @description('Resource id of the Log Analytics workspace.')

@@ -1,5 +1,5 @@
 // What the relay's `sentinel` destination writes to: its tables in the workspace, and the data collection rule that takes its rows.
-// Deploy it to the relay's resource group; the tables go to the workspace's, wherever that is.
+// Deploy it to the relay's resource group; the tables go to the workspace's, wherever that is, and stay when the relay's group is deleted.
 //
 // Streams and columns are those of src/destinations/sentinel/dcr.json: there is no second list. The rule must be in the workspace's region.
 //
@@ -65,7 +65,7 @@ var ownStreams = {
 }
 
 module tables 'tables.bicep' = {
-  name: 'relay-tables'
+  name: '${ruleName}-tables'
   scope: resourceGroup(split(workspaceResourceId, '/')[2], split(workspaceResourceId, '/')[4])
   params: {
     workspaceName: last(split(workspaceResourceId, '/'))
