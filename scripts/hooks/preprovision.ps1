@@ -8,9 +8,12 @@ $providers = @(
     'Microsoft.Storage', 'Microsoft.Web'
 )
 
+# What a fault ends with; nothing else than 0 lets azd go on.
+$code = 1
+
 function Fail([string] $text) {
     [Console]::Error.WriteLine("preprovision: $text")
-    exit 1
+    exit $code
 }
 
 # Runs az and gives its lines; fails with that text when az does.
@@ -40,7 +43,7 @@ foreach ($provider in $providers) {
     }
 }
 
-if ($env:CONTINUOUS_EXPORT -eq 'false' -or ($env:EXPORT_AUTH -and $env:EXPORT_AUTH -ne 'trustedService')) {
+if ($env:EXPORT_AUTH -and $env:EXPORT_AUTH -ne 'trustedService') {
     Write-Output 'no role for Defender for Cloud: the export does not need one'
     exit 0
 }
@@ -49,6 +52,8 @@ if ($env:DEFENDER_PRINCIPAL_ID) {
     exit 0
 }
 
+# Without an export of this subscription the role serves exports by policy, which may never come.
+if ($env:CONTINUOUS_EXPORT -eq 'false') { $code = 0 }
 $principal = Ask @"
 you may not read the directory of tenant $tenant. Let somebody who may run
   az ad sp show --id $defender --query id --output tsv

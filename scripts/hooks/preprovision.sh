@@ -6,8 +6,8 @@
 #    role an export looks fine and writes nothing, so nobody gets past here without it.
 #
 #   DEFENDER_PRINCIPAL_ID   that object id, if you give it yourself: azd env set DEFENDER_PRINCIPAL_ID <object id>
-#   EXPORT_AUTH             connectionString: the principal is not needed
-#   CONTINUOUS_EXPORT       false: neither
+#   EXPORT_AUTH             connectionString: nobody needs the principal
+#   CONTINUOUS_EXPORT       false: only the policy of infra/policy needs it, so a missing one is said and no fault
 #
 # Uses the sign-in of the Azure CLI, in the tenant of the subscription.
 set -eu
@@ -48,8 +48,8 @@ for provider in $PROVIDERS; do
     fi
 done
 
-if [ "${CONTINUOUS_EXPORT:-true}" = false ] || [ "${EXPORT_AUTH:-trustedService}" != trustedService ]; then
-    echo "no role for Defender for Cloud: the export does not need one"
+if [ "${EXPORT_AUTH:-trustedService}" != trustedService ]; then
+    echo 'no role for Defender for Cloud: the export does not need one'
     exit 0
 fi
 if [ -n "${DEFENDER_PRINCIPAL_ID:-}" ]; then
@@ -57,6 +57,13 @@ if [ -n "${DEFENDER_PRINCIPAL_ID:-}" ]; then
     exit 0
 fi
 
+# Without an export of this subscription the role serves exports by policy, which may never come.
+if [ "${CONTINUOUS_EXPORT:-true}" = false ]; then
+    fail() {
+        printf 'preprovision: no role for Defender for Cloud on the hub: %s\n' "$*" >&2
+        exit 0
+    }
+fi
 principal=$(azure ad sp list --filter "appId eq '$DEFENDER'" --query '[0].id') ||
     fail "you may not read the directory of tenant $tenant. Let somebody who may run
   az ad sp show --id $DEFENDER --query id --output tsv
