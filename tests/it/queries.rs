@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 use defender_relay::deliver::breaker::Circuit;
 use defender_relay::functions::ROUTES;
 use serde_json::{Map, Value, json};
 
 use crate::support::handler::{Handler, alert, invocation};
-use crate::support::root;
 use crate::support::sink::{Answer, HttpSink};
+use crate::support::{need, program, root};
 
 type Line = Map<String, Value>;
 
@@ -191,7 +193,9 @@ fn queries_name_functions_that_exist() {
     let known: BTreeSet<&str> = ROUTES.iter().copied().chain(["graph", "sync"]).collect();
     let mut named = 0;
     for (place, query) in queries().iter().filter(|(_, query)| query.starts_with("requests")) {
-        for name in query.lines().filter(|line| line.contains("where name")).flat_map(literals) {
+        for name in
+            query.lines().filter_map(|line| line.strip_prefix("| where name")?.split(" and ").next()).flat_map(literals)
+        {
             assert!(known.contains(name), "{place}: {name}");
             named += 1;
         }
@@ -214,6 +218,40 @@ fn log_rules() -> Vec<[String; 4]> {
             [value(rule, "name"), query, value(rule, "measure"), value(rule, "dimensions")]
         })
         .collect()
+}
+
+/// What Microsoft's language service of Kusto says of each query; nothing when it is not here.
+fn judged(queries: &BTreeMap<String, String>) -> Option<Value> {
+    let service = root().join("target/peers/kusto/node_modules/@kusto/language-service-next");
+    let node = need("the Kusto language service (scripts/peers)", program("node").filter(|_| service.is_dir()))?;
+    let mut judge = Command::new(node)
+        .arg(root().join("tests/it/judge_queries.js"))
+        .arg(service)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input = serde_json::to_vec(queries).unwrap();
+    judge.stdin.take().unwrap().write_all(&input).unwrap();
+    Some(serde_json::from_slice(&judge.wait_with_output().unwrap().stdout).unwrap())
+}
+
+#[test]
+fn every_query_is_kusto_and_measures_are_numbers() {
+    let mut queries = queries();
+    for query in queries.values_mut() {
+        *query = query.replace("{TimeRange:grain}", "5m"); // the workbook puts the time in
+    }
+    queries.insert("no query".into(), "traces | where mesage == 1".into());
+    let Some(verdicts) = judged(&queries) else { return };
+    for name in queries.keys() {
+        let problems = verdicts[name]["problems"].as_array().unwrap();
+        assert_eq!(problems.is_empty(), name != "no query", "{name}: {problems:?}");
+    }
+    for [name, file, measure, _] in log_rules().iter().filter(|rule| !rule[2].is_empty()) {
+        let kind = verdicts[file]["columns"][measure].as_str().unwrap();
+        assert!(["int", "long", "real"].contains(&kind), "{name}: {measure} is {kind}");
+    }
 }
 
 #[test]
