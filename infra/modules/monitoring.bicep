@@ -34,9 +34,8 @@ param dailyQuotaGb int = -1
 @maxLength(255)
 param applicationInsightsName string
 
-@description('Whether telemetry and queries may come over the public network. `Disabled` needs an Azure Monitor private link scope, which this template does not create.')
-@allowed(['Enabled', 'Disabled'])
-param publicNetworkAccess string = 'Enabled'
+@description('Whether telemetry may come over the public network. Without it, only what is in a private link scope of Azure Monitor can write. Queries come from the portal and stay public; Entra ID guards them.')
+param publicIngestion bool = true
 
 @description('Name of the environment, in the titles of alerts and of the workbook.')
 @minLength(1)
@@ -126,8 +125,8 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = if (c
       enableLogAccessUsingOnlyResourcePermissions: true
       disableLocalAuth: true
     }
-    publicNetworkAccessForIngestion: publicNetworkAccess
-    publicNetworkAccessForQuery: publicNetworkAccess
+    publicNetworkAccessForIngestion: publicIngestion ? 'Enabled' : 'Disabled'
+    publicNetworkAccessForQuery: 'Enabled'
   }
 }
 
@@ -144,8 +143,8 @@ resource component 'Microsoft.Insights/components@2020-02-02' = {
     IngestionMode: 'LogAnalytics'
     // The app writes with its identity (Monitoring Metrics Publisher); the key in the connection string opens nothing.
     DisableLocalAuth: true
-    publicNetworkAccessForIngestion: publicNetworkAccess
-    publicNetworkAccessForQuery: publicNetworkAccess
+    publicNetworkAccessForIngestion: publicIngestion ? 'Enabled' : 'Disabled'
+    publicNetworkAccessForQuery: 'Enabled'
   }
 }
 
