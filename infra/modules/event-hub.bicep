@@ -59,14 +59,14 @@ param hubSendRule string = ''
 @description('Name of a rule of the namespace with a shared key that may send. Empty makes none.')
 param namespaceSendRule string = ''
 
-@description('Closes the namespace to the public network. Services that Azure trusts, such as Defender for Cloud, still come in.')
-param privateNetwork bool = false
+@description('Whether the public network has a way in. Services that Azure trusts, such as Defender for Cloud, come in either way.')
+@allowed(['Enabled', 'Disabled'])
+param publicNetworkAccess string = 'Enabled'
 
 @description('Protects the namespace from deletion.')
 param lock bool = false
 
 var growing = sku == 'Standard' && maximumThroughputUnits > capacity
-var publicNetworkAccess = privateNetwork ? 'Disabled' : 'Enabled'
 
 resource namespace 'Microsoft.EventHub/namespaces@2024-01-01' = {
   name: name
@@ -93,7 +93,7 @@ resource firewall 'Microsoft.EventHub/namespaces/networkRuleSets@2024-01-01' = {
   parent: namespace
   name: 'default'
   properties: {
-    defaultAction: privateNetwork ? 'Deny' : 'Allow'
+    defaultAction: publicNetworkAccess == 'Disabled' ? 'Deny' : 'Allow'
     publicNetworkAccess: publicNetworkAccess
     trustedServiceAccessEnabled: true
     ipRules: []

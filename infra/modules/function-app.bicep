@@ -73,9 +73,18 @@ param graphEnabled bool = false
 @description('Whether the function `sync` runs.')
 param syncEnabled bool = false
 
-@description('More app settings: those of destinations and of the program. The settings of this file win over them.')
+@description('Settings of destinations and of the program: name to value. What this file says about the host, the triggers, the store and the identity wins over them.')
 @secure()
 param settings object = {}
+
+@description('Names of the destinations of the kind `sentinel`, as their settings begin: `SENTINEL`. They are set up for `collectionEndpoint` and `collectionRuleId`, unless `settings` says otherwise.')
+param sentinelNames array = []
+
+@description('Where the rows of those destinations are posted.')
+param collectionEndpoint string = ''
+
+@description('Immutable id of the data collection rule that takes them.')
+param collectionRuleId string = ''
 
 @description('Memory of an instance, in MB.')
 @allowed([512, 2048, 4096])
@@ -94,11 +103,15 @@ param alwaysReadyInstances int = 0
 @description('Spreads instances over availability zones.')
 param zoneRedundant bool = false
 
-@description('Resource id of the subnet from which the app reaches the world. Empty: no virtual network.')
-param subnetId string = ''
+@description('Whether the public network has a way in at all. In a private network `Enabled` means: for `allowedAddressRanges`, and nobody else.')
+@allowed(['Enabled', 'Disabled'])
+param publicNetworkAccess string = 'Enabled'
 
-@description('Closes the site to the public network, but for `allowedAddressRanges`.')
+@description('Puts the app into a virtual network, and denies whoever is not in `allowedAddressRanges`.')
 param privateNetwork bool = false
+
+@description('In a private network: resource id of the subnet from which the app reaches everything.')
+param subnetId string = ''
 
 @description('Public IPv4 addresses or ranges that a private site still lets in, to publish, to read the status and to replay.')
 @maxLength(100)
@@ -134,6 +147,12 @@ var switches = {
   'AzureWebJobs.graph.Disabled': graphEnabled ? 'false' : 'true'
   'AzureWebJobs.sync.Disabled': syncEnabled ? 'false' : 'true'
 }
+
+// SENTINEL__ENDPOINT and SENTINEL__RULE_ID, for each name. As text, since an object cannot be looped over without a lambda, which checkov does not
+// parse. Names, address and id hold nothing that JSON would have to escape.
+var sentinelSettings = [
+  for name in sentinelNames: '"${name}__ENDPOINT":"${collectionEndpoint}","${name}__RULE_ID":"${collectionRuleId}"'
+]
 
 var relaySettings = {
   AZURE_CLIENT_ID: identityClientId
@@ -177,8 +196,8 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
     serverFarmId: plan.id
     httpsOnly: true
     keyVaultReferenceIdentity: identityId
-    publicNetworkAccess: privateNetwork && empty(allowedAddressRanges) ? 'Disabled' : 'Enabled'
-    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
+    publicNetworkAccess: publicNetworkAccess
+    virtualNetworkSubnetId: privateNetwork ? subnetId : null
     siteConfig: {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
@@ -235,7 +254,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
   // checkov:skip=CKV_AZURE_222:Meant for the site, which says it
   parent: site
   name: 'appsettings'
-  properties: union(settings, hostSettings, triggerSettings, switches, relaySettings)
+  properties: union(json('{${join(sentinelSettings, ',')}}'), settings, hostSettings, triggerSettings, switches, relaySettings)
 }
 
 // Publishing works by roles of Azure only, not by a user name and a password.

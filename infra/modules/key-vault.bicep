@@ -22,14 +22,16 @@ param softDeleteDays int = 90
 @description('Brings the deleted vault of this name back instead of making a new one. Only while there is one.')
 param recover bool = false
 
-@description('Closes the vault to the public network, but for `allowedAddressRanges`. The app resolves its references through a private endpoint.')
+@description('Whether the public network has a way in at all. In a private network `Enabled` means: for `allowedAddressRanges`, and nobody else.')
+@allowed(['Enabled', 'Disabled'])
+param publicNetworkAccess string = 'Enabled'
+
+@description('Denies whoever is not in `allowedAddressRanges`. The app resolves its references through a private endpoint.')
 param privateNetwork bool = false
 
 @description('Public IPv4 addresses or ranges from which secrets may still be written to a private vault.')
 @maxLength(100)
 param allowedAddressRanges array = []
-
-var publicNetworkAccess = privateNetwork && empty(allowedAddressRanges) ? 'Disabled' : 'Enabled'
 
 resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
   // checkov:skip=CKV_AZURE_109:A Flex Consumption app outside a virtual network has no fixed address to allow; the parameter privateNetwork denies

@@ -19,7 +19,7 @@ param addressSpace string
 @description('The part of it that is the app\'s. Flex Consumption needs a /27 at least, for this app alone.')
 param appAddressPrefix string
 
-@description('The part of it that holds the private endpoints: up to seven of them.')
+@description('The part of it that holds the private endpoints. That of Azure Monitor takes a dozen addresses.')
 param endpointAddressPrefix string
 
 @description('Sends what leaves the app through a NAT gateway with one fixed address.')

@@ -14,6 +14,7 @@ param location string
 param tags object = {}
 
 @description('Resource id of the subnet.')
+@minLength(1)
 param subnetId string
 
 @description('Resource id of what is reached through it.')

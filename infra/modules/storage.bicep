@@ -42,7 +42,11 @@ param expiringPrefixes array = []
 @maxValue(3650)
 param expireAfterDays int = 0
 
-@description('Closes the account to the public network, but for `allowedAddressRanges`.')
+@description('Whether the public network has a way in at all. In a private network `Enabled` means: for `allowedAddressRanges`, and nobody else.')
+@allowed(['Enabled', 'Disabled'])
+param publicNetworkAccess string = 'Enabled'
+
+@description('Denies whoever is not in `allowedAddressRanges`. The app comes through a private endpoint.')
 param privateNetwork bool = false
 
 @description('Public IPv4 addresses or ranges that a private account still lets in. Azure takes no /31 and no /32 here: write a single address without a suffix.')
@@ -54,6 +58,8 @@ param lock bool = false
 
 resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
   // checkov:skip=CKV_AZURE_35:A Flex Consumption app outside a virtual network has no fixed address to allow; the parameter privateNetwork denies
+  // checkov:skip=CKV_AZURE_43:The name is a parameter, and its length is checked there
+  // checkov:skip=CKV_AZURE_59:No blob is public; the parameter publicNetworkAccess closes the network
   // checkov:skip=CKV_AZURE_206:The parameter replication offers zones and a second region; not every region has them
   name: name
   location: location
@@ -70,7 +76,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
     defaultToOAuthAuthentication: true
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
-    publicNetworkAccess: privateNetwork && empty(allowedAddressRanges) ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: publicNetworkAccess
     networkAcls: {
       bypass: 'AzureServices'
       defaultAction: privateNetwork ? 'Deny' : 'Allow'
