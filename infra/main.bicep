@@ -436,7 +436,8 @@ var existingNetwork = !empty(appSubnetId) || !empty(endpointSubnetId)
 
 // ---------------------------------------------------------------- Settings of the program
 
-// Names of the destinations of the kind `sentinel`, as their settings begin: `sentinel, eu-soc=sentinel` is SENTINEL and EU_SOC.
+// Destinations of the kind `sentinel`, as their settings begin: `sentinel, eu-soc=sentinel` makes SENTINEL and EU_SOC. Each is set up for the rule of
+// this deployment, unless `destinationSettings` says otherwise.
 var sentinelNames = map(
   filter(map(split(destinations, ','), item => split(replace(item, ' ', ''), '=')), item => last(item) == 'sentinel'),
   item => toUpper(replace(first(item), '-', '_'))
@@ -829,12 +830,11 @@ module app 'modules/function-app.bicep' = {
     logsEnabled: logs
     graphEnabled: !empty(graphSettings)
     syncEnabled: !empty(syncSettings)
-    sentinelNames: relayTables ? sentinelNames : []
-    collectionEndpoint: relayTables ? tables!.outputs.endpoint : ''
-    collectionRuleId: relayTables ? tables!.outputs.ruleImmutableId : ''
-    // The later one wins.
+    // The later one wins: what the user writes beats what the template works out.
     settings: union(
       { DESTINATIONS: destinations },
+      relayTables ? toObject(sentinelNames, name => '${name}__ENDPOINT', name => tables!.outputs.endpoint) : {},
+      relayTables ? toObject(sentinelNames, name => '${name}__RULE_ID', name => tables!.outputs.ruleImmutableId) : {},
       relaySettings,
       graphSettings,
       syncSettings,

@@ -101,7 +101,7 @@ resource firewall 'Microsoft.EventHub/namespaces/networkRuleSets@2024-01-01' = {
   }
 }
 
-// No `captureDescription`: Capture would leave a copy of every alert in a storage account.
+// Capture stays off: it would leave a copy of every alert in a storage account.
 resource hub 'Microsoft.EventHub/namespaces/eventhubs@2024-01-01' = {
   parent: namespace
   name: hubName

@@ -77,15 +77,6 @@ param syncEnabled bool = false
 @secure()
 param settings object = {}
 
-@description('Names of the destinations of the kind `sentinel`, as their settings begin: `SENTINEL`. They are set up for `collectionEndpoint` and `collectionRuleId`, unless `settings` says otherwise.')
-param sentinelNames array = []
-
-@description('Where the rows of those destinations are posted.')
-param collectionEndpoint string = ''
-
-@description('Immutable id of the data collection rule that takes them.')
-param collectionRuleId string = ''
-
 @description('Memory of an instance, in MB.')
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int = 2048
@@ -147,12 +138,6 @@ var switches = {
   'AzureWebJobs.graph.Disabled': graphEnabled ? 'false' : 'true'
   'AzureWebJobs.sync.Disabled': syncEnabled ? 'false' : 'true'
 }
-
-// SENTINEL__ENDPOINT and SENTINEL__RULE_ID, for each name. As text, since an object cannot be looped over without a lambda, which checkov does not
-// parse. Names, address and id hold nothing that JSON would have to escape.
-var sentinelSettings = [
-  for name in sentinelNames: '"${name}__ENDPOINT":"${collectionEndpoint}","${name}__RULE_ID":"${collectionRuleId}"'
-]
 
 var relaySettings = {
   AZURE_CLIENT_ID: identityClientId
@@ -254,7 +239,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
   // checkov:skip=CKV_AZURE_222:Meant for the site, which says it
   parent: site
   name: 'appsettings'
-  properties: union(json('{${join(sentinelSettings, ',')}}'), settings, hostSettings, triggerSettings, switches, relaySettings)
+  properties: union(settings, hostSettings, triggerSettings, switches, relaySettings)
 }
 
 // Publishing works by roles of Azure only, not by a user name and a password.
