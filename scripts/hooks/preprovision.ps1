@@ -43,7 +43,7 @@ foreach ($provider in $providers) {
     }
 }
 
-if ($env:EXPORT_AUTH -and $env:EXPORT_AUTH -ne 'trustedService') {
+if ($env:EXPORT_AUTH -and $env:EXPORT_AUTH -ne 'trustedService' -and $env:PRIVATE_NETWORK -ne 'true') {
     Write-Output 'no role for Defender for Cloud: the export does not need one'
     exit 0
 }

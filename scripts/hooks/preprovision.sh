@@ -6,7 +6,7 @@
 #    role an export looks fine and writes nothing, so nobody gets past here without it.
 #
 #   DEFENDER_PRINCIPAL_ID   that object id, if you give it yourself: azd env set DEFENDER_PRINCIPAL_ID <object id>
-#   EXPORT_AUTH             connectionString: nobody needs the principal
+#   EXPORT_AUTH             connectionString: nobody needs the principal, unless PRIVATE_NETWORK is true: then only that principal may write
 #   CONTINUOUS_EXPORT       false: only the policy of infra/policy needs it, so a missing one is said and no fault
 #
 # Uses the sign-in of the Azure CLI, in the tenant of the subscription.
@@ -48,7 +48,7 @@ for provider in $PROVIDERS; do
     fi
 done
 
-if [ "${EXPORT_AUTH:-trustedService}" != trustedService ]; then
+if [ "${EXPORT_AUTH:-trustedService}" != trustedService ] && [ "${PRIVATE_NETWORK:-false}" != true ]; then
     echo 'no role for Defender for Cloud: the export does not need one'
     exit 0
 fi

@@ -15,6 +15,7 @@ mod documents;
 mod explain;
 mod faults;
 mod handler;
+mod infra;
 mod judges;
 mod kill;
 mod kusto;
