@@ -6,6 +6,7 @@ mod documents;
 mod hooks;
 mod publishing;
 mod roles;
+mod sets;
 mod settings;
 mod shut;
 

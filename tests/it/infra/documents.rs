@@ -1,6 +1,5 @@
 //! `infra/README.md` lists every parameter and output; parameters are described and bounded; nothing secret comes out.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::bicep::{Declaration, File};
@@ -98,44 +97,4 @@ fn nothing_secret_comes_out() {
     for output in main().of("output") {
         assert!(!output.rest.to_lowercase().contains("connectionstring"), "output {}", output.name);
     }
-}
-
-#[test]
-fn the_parameter_sets_are_what_their_names_say() {
-    let names = |path: &str| -> Vec<(String, String)> {
-        let set = File::read(path);
-        assert!(set.text.contains("using '../../infra/main.bicep'"), "{path}");
-        set.of("param").map(|each| (each.name.clone(), each.value().unwrap_or_default().to_owned())).collect()
-    };
-    let minimal: BTreeSet<String> = names("tests/infra/minimal.bicepparam").into_iter().map(|(name, _)| name).collect();
-    // What has no default, and what Azure alone cannot find.
-    let must: BTreeSet<String> =
-        main().of("param").filter(|each| each.value().is_none()).map(|each| each.name.clone()).collect();
-    assert!(minimal.is_superset(&must), "{minimal:?}");
-    assert!(minimal.difference(&must).all(|name| name == "defenderPrincipalId"), "{minimal:?}");
-
-    let everything = names("tests/infra/everything.bicepparam");
-    let switched_on: BTreeSet<&str> =
-        everything.iter().filter(|(_, value)| value == "true").map(|(name, _)| name.as_str()).collect();
-    // These exclude what the set shows, or are for one moment only.
-    let not_here = ["privateNetwork", "privateMonitor", "recoverVault"];
-    for parameter in main().of("param").filter(|each| each.rest.starts_with("bool") && each.value() == Some("false")) {
-        assert_eq!(
-            !not_here.contains(&parameter.name.as_str()),
-            switched_on.contains(parameter.name.as_str()),
-            "{} in everything.bicepparam",
-            parameter.name
-        );
-    }
-    let of = |set: &[(String, String)], name: &str| {
-        set.iter().find(|(each, _)| each == name).map(|(_, value)| value.clone()).unwrap_or_default()
-    };
-    for map in ["destinationSettings", "destinationSecrets", "graphSettings", "syncSettings"] {
-        assert!(of(&everything, map).contains(':'), "everything.bicepparam gives no {map}");
-    }
-    let destinations = of(&everything, "destinations");
-    assert!(destinations.matches('=').count() >= 2, "two of one kind: {destinations}");
-
-    let closed = names("tests/infra/private-network.bicepparam");
-    assert_eq!(of(&closed, "privateNetwork"), "true");
 }
