@@ -40,7 +40,6 @@ const SHUT: &[(&str, &[&str])] = &[
             "httpsOnly: true",
             "minTlsVersion: '1.2'",
             "scmMinTlsVersion: '1.2'",
-            "ftpsState: 'Disabled'",
             "type: 'UserAssignedIdentity'",
         ],
     ),
