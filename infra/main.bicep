@@ -485,8 +485,9 @@ var blobZone = 'privatelink.blob.${environment().suffixes.storage}'
 var vaultZone = 'privatelink${replace(environment().suffixes.keyvaultDns, '.vault.', '.vaultcore.')}'
 // Namespaces end as storage does, but for its `core`.
 var namespaceZone = 'privatelink.servicebus.${replace(environment().suffixes.storage, 'core.', '')}'
-var sitesZone = privateZones[environment().name].sites
-var monitorZones = monitorPrivately ? privateZones[environment().name].monitor : []
+var cloudZones = privateZones[?environment().name] ?? privateZones.AzureCloud
+var sitesZone = cloudZones.sites
+var monitorZones = monitorPrivately ? cloudZones.monitor : []
 
 var endpoints = concat(
   [

@@ -1,7 +1,8 @@
 // The function app: a Flex Consumption plan, the site, and its app settings.
 //
 // What is not here on purpose: FUNCTIONS_WORKER_RUNTIME, FUNCTIONS_EXTENSION_VERSION, WEBSITE_RUN_FROM_PACKAGE, WEBSITE_CONTENT* and
-// SCM_DO_BUILD_DURING_DEPLOYMENT. Flex Consumption refuses them: its runtime and its package are in `functionAppConfig`.
+// SCM_DO_BUILD_DURING_DEPLOYMENT. Flex Consumption refuses them: its runtime and its package are in `functionAppConfig`. It refuses properties of
+// `siteConfig` as well (ARM error 51021): `ftpsState`, `alwaysOn`, `linuxFxVersion`, `functionAppScaleLimit`, ... It has no FTP to switch off.
 //
 // The functions `status` and `replay` answer over HTTPS with a key of the function. Whoever may reach the site may reach them; in a private
 // network that is the virtual network and `allowedAddressRanges`. The same holds for publishing a package, which goes to the site's `scm` host.
@@ -164,6 +165,7 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
 resource site 'Microsoft.Web/sites@2024-11-01' = {
   // checkov:skip=CKV_AZURE_13:The two HTTP functions ask for a key of the function; events come from Event Hubs
   // checkov:skip=CKV_AZURE_17:The two HTTP functions ask for a key of the function; operators have no client certificates
+  // checkov:skip=CKV_AZURE_78:Flex Consumption has no FTP, and refuses the property that would say so
   // checkov:skip=CKV_AZURE_212:Flex Consumption scales each function by its events, from zero
   // checkov:skip=CKV_AZURE_213:The host watches the program itself; a health check belongs to App Service plans
   // checkov:skip=CKV_AZURE_222:The parameter privateNetwork closes the site
@@ -183,10 +185,11 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
     keyVaultReferenceIdentity: identityId
     publicNetworkAccess: publicNetworkAccess
     virtualNetworkSubnetId: privateNetwork ? subnetId : null
+    // What goes to the internet takes the way of the subnet too, so that destinations see the address of its gateway.
+    outboundVnetRouting: privateNetwork ? { allTraffic: true } : null
     siteConfig: {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
-      ftpsState: 'Disabled'
       http20Enabled: true
       ipSecurityRestrictionsDefaultAction: privateNetwork ? 'Deny' : 'Allow'
       ipSecurityRestrictions: [

@@ -172,4 +172,4 @@ output appSubnetId string = '${network.id}/subnets/app'
 output endpointSubnetId string = '${network.id}/subnets/endpoints'
 
 @description('Address that destinations see; empty without a gateway.')
-output outboundAddress string = outboundAddress ? address.properties.ipAddress : ''
+output outboundAddress string = outboundAddress ? address!.properties.ipAddress : ''

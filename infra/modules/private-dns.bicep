@@ -34,6 +34,3 @@ resource link 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01'
     }
   }
 ]
-
-@description('Resource ids of the zones, in the order of `zones`.')
-output ids array = [for (name, i) in zones: zone[i].id]

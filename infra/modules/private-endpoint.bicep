@@ -61,6 +61,3 @@ resource names 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025-05-
     ]
   }
 }
-
-@description('Resource id of the endpoint.')
-output id string = endpoint.id

@@ -38,6 +38,3 @@ resource defenderWritesAlerts 'Microsoft.Authorization/roleAssignments@2022-04-0
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles['Azure Event Hubs Data Sender'])
   }
 }
-
-@description('Resource id of the assignment.')
-output id string = defenderWritesAlerts.id
