@@ -68,11 +68,12 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 /// A tenant where all is well.
-const TENANT: [(&str, &str); 5] = [
+const TENANT: [(&str, &str); 6] = [
     ("'account show --query tenantId'*", "echo tenant-a"),
     ("'account show --query id'*", "echo subscription-1"),
     ("'account show --subscription subscription-1'*", "echo tenant-a"),
     ("'account show --subscription subscription-b'*", "echo tenant-b"),
+    ("'account show --subscription'*", "exit 1"),
     ("'provider list'*", "printf 'Microsoft.Web\\nmicrosoft.insights\\n'"),
 ];
 
@@ -102,20 +103,18 @@ fn preprovision_finds_the_principal_and_registers_what_is_missing() {
 
 #[test]
 fn preprovision_lets_nobody_on_without_the_principal() {
-    let cases: [(&'static str, &[(&str, &str)], &str); 4] = [
+    // What the directory answers, the subscription (the CLI's own, or one of another tenant), and the reason to stop.
+    let cases = [
         // The CLI writes the null of an empty list in one of these ways.
-        ("echo", &[], "has no service principal"),
-        ("echo None", &[], "has no service principal"),
-        ("exit 1", &[], "you may not read the directory of tenant tenant-a"),
-        (
-            "echo 1",
-            &[("AZURE_SUBSCRIPTION_ID", "subscription-b")],
-            "works in tenant tenant-a, the subscription lies in tenant-b",
-        ),
+        ("echo", "subscription-1", "has no service principal"),
+        ("echo None", "subscription-1", "has no service principal"),
+        ("exit 1", "subscription-1", "you may not read the directory of tenant tenant-a"),
+        ("echo 1", "subscription-b", "works in tenant tenant-a, the subscription lies in tenant-b"),
+        ("echo 1", "subscription-c", "does not see subscription subscription-c"),
     ];
-    for (answer, variables, reason) in cases {
+    for (answer, subscription, reason) in cases {
         let cloud = tenant(answer);
-        let output = cloud.hook("preprovision.sh", variables);
+        let output = cloud.hook("preprovision.sh", &[("AZURE_SUBSCRIPTION_ID", subscription)]);
         assert_eq!(output.status.code(), Some(1), "{answer}");
         assert!(text(&output.stderr).contains(reason), "{}", text(&output.stderr));
         assert!(!cloud.calls().contains("azd "), "{}", cloud.calls());

@@ -36,12 +36,7 @@ const SHUT: &[(&str, &[&str])] = &[
     ),
     (
         "function-app",
-        &[
-            "httpsOnly: true",
-            "minTlsVersion: '1.2'",
-            "scmMinTlsVersion: '1.2'",
-            "type: 'UserAssignedIdentity'",
-        ],
+        &["httpsOnly: true", "minTlsVersion: '1.2'", "scmMinTlsVersion: '1.2'", "type: 'UserAssignedIdentity'"],
     ),
     ("monitoring", &["DisableLocalAuth: true"]),
 ];
