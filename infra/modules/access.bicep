@@ -105,6 +105,8 @@ resource collectionRule 'Microsoft.Insights/dataCollectionRules@2023-03-11' exis
   name: empty(collectionRuleName) ? 'none' : collectionRuleName
 }
 
+// On the hub: the trigger reads properties of the hub too, so its own consumer group would be too narrow (azure-functions-eventhubs-extension, issue
+// 125).
 resource appReadsAlerts 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: alertsHub
   name: guid(alertsHub.id, appPrincipalId, roles['Azure Event Hubs Data Receiver'])

@@ -1,5 +1,8 @@
 // What the function `sync` may do to the alerts of one subscription. Azure has no narrower built-in role that may change the state of an alert:
-// Security Admin may also change security policies. It stays when the resource group is deleted: remove it by hand.
+// Security Admin may also change security policies. Where that is too much, leave `syncRoles` off and give the identity (output APP_PRINCIPAL_ID) a role
+// of your own with Microsoft.Security/alerts/read and Microsoft.Security/locations/alerts/{read, dismiss/action, resolve/action, activate/action}.
+//
+// The assignment stays when the resource group is deleted: remove it by hand.
 
 targetScope = 'subscription'
 
