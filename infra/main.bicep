@@ -389,7 +389,7 @@ param endpointSubnetId string = ''
 @description('Makes private DNS zones and links them to the network. Switch it off where the network has them already, or a policy of your organisation registers private endpoints in central zones.')
 param privateDnsZones bool = true
 
-@description('Takes telemetry and rows to Azure Monitor over the private network too (private link scope). It changes the names of Azure Monitor for everything in that virtual network.')
+@description('Takes telemetry and rows to Azure Monitor over the private network too (private link scope), and closes the other way in: agents of machines outside can no longer write to the workspace that is made. It changes the names of Azure Monitor for everything in that virtual network.')
 param privateMonitor bool = false
 
 // ---------------------------------------------------------------- Names
@@ -626,6 +626,7 @@ module monitoring 'modules/monitoring.bicep' = {
     retentionInDays: workspaceRetentionDays
     dailyQuotaGb: workspaceDailyQuotaGb
     applicationInsightsName: names.applicationInsights
+    publicIngestion: !monitorPrivately
     eventHubNamespaceName: alertsHub.outputs.namespaceName
     eventHubName: alertsHub.outputs.hubName
     logsNamespaceName: logs ? logsHub!.outputs.namespaceName : ''

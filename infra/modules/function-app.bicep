@@ -163,7 +163,6 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
 }
 
 resource site 'Microsoft.Web/sites@2024-11-01' = {
-  // checkov:skip=CKV_AZURE_13:The two HTTP functions ask for a key of the function; events come from Event Hubs
   // checkov:skip=CKV_AZURE_17:The two HTTP functions ask for a key of the function; operators have no client certificates
   // checkov:skip=CKV_AZURE_78:Flex Consumption has no FTP, and refuses the property that would say so
   // checkov:skip=CKV_AZURE_212:Flex Consumption scales each function by its events, from zero
