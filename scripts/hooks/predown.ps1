@@ -12,14 +12,21 @@ if (-not $own) { $own = "rg-$environment" }
 if (-not (Get-Command az -ErrorAction SilentlyContinue)) {
     Fail "the Azure CLI is missing, so nobody can tell what azd would delete; delete the group yourself: $own"
 }
+$where = @()
+if ($env:AZURE_SUBSCRIPTION_ID) { $where = @('--subscription', $env:AZURE_SUBSCRIPTION_ID) }
+
 # As JSON: double quotes inside a query do not survive the way from PowerShell to az.cmd.
-$words = @('deployment', 'sub', 'list')
-if ($env:AZURE_SUBSCRIPTION_ID) { $words += @('--subscription', $env:AZURE_SUBSCRIPTION_ID) }
-$text = & az @words --only-show-errors --output json
-if ($LASTEXITCODE -ne 0) { Fail 'the Azure CLI cannot read the deployments: az login' }
-$groups = @(($text -join "`n" | ConvertFrom-Json) |
+function Ask([string[]] $words) {
+    $text = & az deployment sub @words @where --only-show-errors --output json
+    if ($LASTEXITCODE -ne 0) { Fail 'the Azure CLI cannot read the deployments: az login' }
+    return ($text -join "`n" | ConvertFrom-Json)
+}
+
+$groups = @(Ask @('list') |
+        ForEach-Object { $_ } |
         Where-Object { $_.tags -and $_.tags.'azd-env-name' -eq $environment } |
-        ForEach-Object { $_.properties.outputResources } |
+        ForEach-Object { (Ask @('show', '--name', $_.name)).properties } |
+        ForEach-Object { $_.outputResources; $_.dependencies; $_.dependencies.dependsOn } |
         ForEach-Object { if ($_.id -match '/resourceGroups/([^/]+)') { $Matches[1].ToLowerInvariant() } } |
         Sort-Object -Unique)
 $others = @($groups | Where-Object { $_ -ne $own.ToLowerInvariant() })

@@ -176,17 +176,29 @@ fn predown_refuses_where_azd_would_delete_more_than_the_relay() {
     let cases = [
         (format!("printf '{own}\\n{subscription}\\n'"), Some(0), "azd deletes the resource group rg-relay"),
         (format!("printf '{own}\\n{foreign}\\n'"), Some(1), "production\n"),
-        // Nobody knows: rather not.
-        ("echo".to_owned(), Some(1), "do not say which"),
         ("exit 1".to_owned(), Some(1), "az login"),
     ];
     for (answer, code, reason) in cases {
-        let cloud = Cloud::new(&[("'deployment sub list'*", &answer)]);
+        let cloud = Cloud::new(&[
+            ("'deployment sub list'*", "printf 'relay-1\\nrelay-2\\n'"),
+            ("'deployment sub show --name relay-1'*", "echo /subscriptions/s/resourceGroups/rg-relay"),
+            ("'deployment sub show --name relay-2'*", &answer),
+        ]);
         let output = cloud.hook("predown.sh", &[("AZURE_ENV_NAME", "relay"), ("AZURE_RESOURCE_GROUP", "rg-relay")]);
         let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
         assert_eq!(output.status.code(), code, "{said}");
         assert!(said.contains(reason), "{said}");
         assert!(cloud.calls().contains("azd-env-name\"=='relay'"), "{}", cloud.calls());
+    }
+}
+
+#[test]
+fn predown_refuses_where_nobody_knows() {
+    let variables = [("AZURE_ENV_NAME", "relay"), ("AZURE_RESOURCE_GROUP", "rg-relay")];
+    for answers in [[("'deployment sub list'*", "echo")], [("'deployment sub list'*", "echo relay-1")]] {
+        let output = Cloud::new(&answers).hook("predown.sh", &variables);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains("do not say which"), "{}", text(&output.stderr));
     }
 }
 
