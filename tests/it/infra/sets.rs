@@ -49,7 +49,7 @@ fn the_program_takes_the_settings_of_each_set() {
         let object = |parameter: &str| set.get(parameter).map(|text| members(text)).unwrap_or_default();
         let destinations = set.get("destinations").map_or("sentinel", |text| literal(text).unwrap());
         let secrets = object("destinationSecrets");
-        let plain = object("destinationSettings").into_iter().chain(object("relaySettings"));
+        let plain = ["destinationSettings", "relaySettings", "graphSettings", "syncSettings"].map(object);
         let output = Command::new(env!("CARGO_BIN_EXE_defender-relay"))
             .arg("check")
             .env_clear()
@@ -58,7 +58,7 @@ fn the_program_takes_the_settings_of_each_set() {
             // As main.bicep works them out.
             .env("SENTINEL__ENDPOINT", "https://dcr-x.westeurope-1.ingest.monitor.azure.com")
             .env("SENTINEL__RULE_ID", "dcr-00000000000000000000000000000000")
-            .envs(plain.map(|(key, value)| (key, literal(&value).unwrap().to_owned())))
+            .envs(plain.into_iter().flatten().map(|(key, value)| (key, literal(&value).unwrap().to_owned())))
             .envs(secrets.keys().map(|key| (key, "a-secret")))
             .output()
             .unwrap();
