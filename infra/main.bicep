@@ -300,7 +300,7 @@ param unreadThreshold int = 5
 
 // ---------------------------------------------------------------- Microsoft Sentinel and logs
 
-@description('Makes the tables of the destination `sentinel` and the data collection rule that takes its rows, and sets the destination up with them.')
+@description('Makes the tables of the destination `sentinel` and the data collection rule that takes its rows, and sets the destination up with them. Without such a destination, nothing.')
 param relayTables bool = true
 
 @description('Lets that rule take alerts in the ASIM schema too (`SCHEMA=asim`). Only with Microsoft Sentinel on.')
@@ -443,6 +443,9 @@ var sentinelNames = map(
   item => toUpper(replace(first(item), '-', '_'))
 )
 
+// Tables that nobody writes to would only be in the way.
+var ownTables = relayTables && !empty(sentinelNames)
+
 var secretSettings = toObject(
   items(destinationSecrets),
   setting => setting.key,
@@ -538,7 +541,8 @@ module alertsHub 'modules/event-hub.bicep' = {
     partitions: eventHubPartitions
     retentionHours: eventHubRetentionHours
     consumerGroups: union([consumerGroup], extraConsumerGroups)
-    hubSendRule: continuousExport && !trusted ? 'defender-for-cloud' : ''
+    // Also without an export of this subscription: exports by policy write to the same hub.
+    hubSendRule: trusted ? '' : 'defender-for-cloud'
     publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
     lock: deleteLocks
   }
@@ -663,7 +667,7 @@ module connectors 'modules/sentinel/connectors.bicep' = if (!empty(sentinelConne
   dependsOn: [monitoring, sentinel]
 }
 
-module tables 'modules/sentinel/relay-tables.bicep' = if (relayTables) {
+module tables 'modules/sentinel/relay-tables.bicep' = if (ownTables) {
   scope: resourceGroup(names.group)
   params: {
     workspaceResourceId: workspaceId
@@ -719,7 +723,7 @@ module access 'modules/access.bicep' = {
     lettersContainerName: lettersContainer
     keyVaultName: vault.outputs.name
     applicationInsightsName: monitoring.outputs.applicationInsightsName
-    collectionRuleName: relayTables ? tables!.outputs.ruleName : ''
+    collectionRuleName: ownTables ? tables!.outputs.ruleName : ''
     deployerPrincipalId: principalId
     deployerPrincipalType: principalType
   }
@@ -786,7 +790,7 @@ module privateLinkScope 'modules/monitor-private-link.bicep' = if (monitorPrivat
     tags: allTags
     resourceIds: concat(
       [monitoring.outputs.workspaceId, monitoring.outputs.applicationInsightsId],
-      relayTables ? [tables!.outputs.collectionEndpointId] : []
+      ownTables ? [tables!.outputs.collectionEndpointId] : []
     )
   }
 }
@@ -835,8 +839,8 @@ module app 'modules/function-app.bicep' = {
     // The later one wins: what the user writes beats what the template works out.
     settings: union(
       { DESTINATIONS: destinations },
-      relayTables ? toObject(sentinelNames, name => '${name}__ENDPOINT', name => tables!.outputs.endpoint) : {},
-      relayTables ? toObject(sentinelNames, name => '${name}__RULE_ID', name => tables!.outputs.ruleImmutableId) : {},
+      ownTables ? toObject(sentinelNames, name => '${name}__ENDPOINT', name => tables!.outputs.endpoint) : {},
+      ownTables ? toObject(sentinelNames, name => '${name}__RULE_ID', name => tables!.outputs.ruleImmutableId) : {},
       relaySettings,
       graphSettings,
       syncSettings,
@@ -930,6 +934,9 @@ output EVENT_HUB_NAME string = alertsHub.outputs.hubName
 @description('Resource id of the hub of alerts: where exports of other subscriptions write to (infra/policy).')
 output EVENT_HUB_ID string = alertsHub.outputs.hubId
 
+@description('Resource id of the rule by whose key an export writes, for the policy; empty with `trustedService`.')
+output EVENT_HUB_SEND_RULE_ID string = alertsHub.outputs.hubSendRuleId
+
 @description('Resource id of the rule by which diagnostic settings write raw logs to the hub `azure-logs`; empty without `streamLogs`.')
 output LOGS_AUTHORIZATION_RULE_ID string = logs ? logsHub!.outputs.namespaceSendRuleId : ''
 
@@ -948,11 +955,11 @@ output LOG_ANALYTICS_WORKSPACE_ID string = monitoring.outputs.workspaceId
 @description('Resource id of the Application Insights component that holds the log.')
 output APPLICATION_INSIGHTS_ID string = monitoring.outputs.applicationInsightsId
 
-@description('Where rows of the destination `sentinel` are posted; empty without `relayTables`.')
-output COLLECTION_ENDPOINT string = relayTables ? tables!.outputs.endpoint : ''
+@description('Where rows of the destination `sentinel` are posted; empty without tables of the relay.')
+output COLLECTION_ENDPOINT string = ownTables ? tables!.outputs.endpoint : ''
 
-@description('Immutable id of the rule that takes them; empty without `relayTables`.')
-output COLLECTION_RULE_ID string = relayTables ? tables!.outputs.ruleImmutableId : ''
+@description('Immutable id of the rule that takes them; empty without tables of the relay.')
+output COLLECTION_RULE_ID string = ownTables ? tables!.outputs.ruleImmutableId : ''
 
 @description('Address that destinations see; empty without a NAT gateway of this template.')
 output OUTBOUND_ADDRESS string = privateNetwork && !existingNetwork ? network!.outputs.outboundAddress : ''

@@ -67,10 +67,7 @@ fn keys_are_asked_for_in_two_places_only() {
         .collect();
     assert_eq!(with_keys, ["infra/modules/continuous-export.bicep"]);
     let main = super::main();
-    assert_eq!(
-        super::given(&main, "alertsHub")["hubSendRule"],
-        "continuousExport && !trusted ? 'defender-for-cloud' : ''"
-    );
+    assert_eq!(super::given(&main, "alertsHub")["hubSendRule"], "trusted ? '' : 'defender-for-cloud'");
     assert!(!super::given(&main, "alertsHub").contains_key("namespaceSendRule"));
 }
 
