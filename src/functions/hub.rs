@@ -22,12 +22,14 @@ pub(super) async fn run(app: &App, function: &str, body: Bytes, now: Timestamp) 
             (Bodies::single(&body, None), None, 0)
         }
     };
+    let lag_s = lag_s(&bodies, now);
     drop(body); // decoded into `bodies`; up to hundreds of MB that the delivery does without
     let tally = app.relay(&bodies, now).await.map_err(|error| Failed(error.to_string()))?;
     tracing::info!(
         function,
         partition,
         retry_count,
+        lag_s,
         bodies = bodies.len(),
         events = tally.events,
         undecodable = tally.undecodable,
@@ -39,4 +41,31 @@ pub(super) async fn run(app: &App, function: &str, body: Bytes, now: Timestamp) 
         "batch relayed"
     );
     Ok(InvocationReply::success(tally.lines()))
+}
+
+/// How long the batch's oldest event lay in the hub, in seconds; nothing where the host does not say. The hub's clock may run ahead of ours.
+fn lag_s(bodies: &Bodies, now: Timestamp) -> Option<u64> {
+    let oldest = bodies.iter().filter_map(|body| body.enqueued).min()?;
+    Some(u64::try_from(now.duration_since(oldest).as_secs()).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lag_is_that_of_the_oldest_event() {
+        let batch = |times: &str| {
+            let times = serde_json::to_string(times).unwrap();
+            let body =
+                format!(r#"{{"Data":{{"events":"[{{}},{{}}]"}},"Metadata":{{"EnqueuedTimeUtcArray":{times}}}}}"#);
+            Invocation::parse(body.as_bytes()).unwrap().bodies()
+        };
+        let now = "2026-11-23T10:00:00Z".parse().unwrap();
+        let lag = |times| lag_s(&batch(times), now);
+        assert_eq!(lag(r#"["2026-11-23T09:59:59.9","2026-11-23T09:58:30.5"]"#), Some(89));
+        assert_eq!(lag(r#"["2026-11-23T09:59:00",null]"#), Some(60));
+        assert_eq!(lag(r#"["2026-11-23T10:00:05","2026-11-23T10:00:04"]"#), Some(0), "the hub's clock runs ahead");
+        assert_eq!(lag("[null,null]"), None);
+    }
 }

@@ -1,5 +1,6 @@
 //! Function `redeliver`: sends what the outbox parked, oldest first, per destination, with growing delays.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -32,18 +33,49 @@ pub(super) async fn run(app: &App, now: Timestamp) -> Result<InvocationReply, Fa
     let deadline = Instant::now() + app.delivery.budget;
     let names = app.outbox.destinations_with_parked().await.map_err(|error| Failed(error.to_string()))?;
     let runs = names.iter().map(|name| redeliver_to(app, name, now, deadline));
-    let mut lines = Vec::new();
+    let mut done = BTreeMap::new();
     let mut failed = Vec::new();
     for (name, result) in names.iter().zip(join_all(runs).await) {
         match result {
-            Ok(Count { delivered, parked, dead, .. }) => {
-                tracing::info!(destination = name, delivered, parked, dead, "redelivery");
-                lines.push(format!("{name}: {delivered} delivered, {parked} left parked, {dead} dead"));
-            }
+            Ok(count) => drop(done.insert(name.as_str(), count)),
             Err(error) => failed.push(format!("{name}: {error}")),
         }
     }
+    log(app, &done, now).await;
+    let lines = done.iter().map(|(name, Count { delivered, parked, dead, .. })| {
+        format!("{name}: {delivered} delivered, {parked} left parked, {dead} dead")
+    });
+    let lines = lines.collect();
     if failed.is_empty() { Ok(InvocationReply::success(lines)) } else { Err(Failed(failed.join("; "))) }
+}
+
+/// One line per destination that has letters, or had some: what this run did, and what lies in the store after it. Alert rules and the workbook
+/// read it, so dead letters are counted too although nothing is sent of them. Names are listed only up to the bounds of
+/// [`crate::outbox::Outbox::counts`].
+async fn log(app: &App, done: &BTreeMap<&str, Count>, now: Timestamp) {
+    let counts = app.outbox.counts().await;
+    if let Err(error) = &counts {
+        tracing::warn!(%error, "letters could not be counted");
+    }
+    let stored = counts.as_ref().ok().map(|counts| &counts.destinations);
+    let names: BTreeSet<&str> =
+        done.keys().copied().chain(stored.into_iter().flatten().map(|(name, _)| name.as_str())).collect();
+    for destination in names {
+        let Count { delivered, parked, dead, .. } = done.get(destination).copied().unwrap_or_default();
+        let letters = stored.map(|stored| stored.get(destination).copied().unwrap_or_default());
+        let age = |seen: Timestamp| u64::try_from(now.duration_since(seen).as_secs()).unwrap_or(0);
+        tracing::info!(
+            destination,
+            delivered,
+            parked,
+            dead,
+            waiting = letters.map(|letters| letters.parked),
+            buried = letters.map(|letters| letters.dead),
+            oldest_waiting_s = letters.and_then(|letters| letters.oldest_parked).map(age),
+            breaker = app.instance(destination).map(|instance| instance.outlet.breaker.state().to_string()),
+            "redelivery"
+        );
+    }
 }
 
 async fn redeliver_to(app: &App, name: &str, now: Timestamp, deadline: Instant) -> Result<Count, OutboxError> {
