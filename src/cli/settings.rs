@@ -26,6 +26,8 @@ pub const HOST_SETTINGS: &[(&str, &str)] = &[
     ("LOGS_EVENT_HUB_NAME", "azure-logs"),
     ("LOGS_CONSUMER_GROUP", "defender-relay"),
     ("AzureWebJobs.logs.Disabled", "true"),
+    ("AzureWebJobs.graph.Disabled", "true"),
+    ("AzureWebJobs.sync.Disabled", "true"),
 ];
 
 /// Lists every setting with its meaning

@@ -184,9 +184,10 @@ fn the_sample_settings_are_a_faultless_configuration() {
 
 #[test]
 fn the_settings_of_the_host_are_those_that_the_functions_name() {
-    // What the host wants of every app, besides what the functions name; and the switch of the function that not everybody wants.
-    let of_the_host = ["FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage", "AzureWebJobs.logs.Disabled"];
+    // What the host wants of every app, besides what the functions name; and the switches of the functions that not everybody wants.
+    let of_the_host = ["FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"];
     let mut named: BTreeSet<String> = of_the_host.map(str::to_owned).into();
+    named.extend(["logs", "graph", "sync"].map(|function| format!("AzureWebJobs.{function}.Disabled")));
     for route in ROUTES {
         let function: Value = serde_json::from_str(&read(&format!("function-triggers/{route}/function.json"))).unwrap();
         for (key, value) in

@@ -31,16 +31,21 @@ const CALLS: &[(&str, &str, &str, &str)] = &[
         "Storage Blob Data Owner",
         "hostStorage",
     ),
-    ("src/outbox/place.rs", "Storage Blob Data Contributor", "Storage Blob Data Contributor", "letters"),
+    ("src/state/place.rs", "Storage Blob Data Contributor", "Storage Blob Data Contributor", "letters"),
     ("infra/main.bicep", "@Microsoft.KeyVault(", "Key Vault Secrets User", "vault"),
     ("infra/modules/function-app.bicep", "Authorization=AAD", "Monitoring Metrics Publisher", "applicationInsights"),
     ("src/cloud.rs", "Monitor,", "Monitoring Metrics Publisher", "collectionRule"),
 ];
 
-/// Services that take tokens of the app, and are no matter of Azure roles: the page that says who gives the right.
+/// Services that take tokens of the app, and are no matter of the roles in access.bicep: the file that gives the right, or says who does.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("PowerBi", "src/destinations/powerbi/README.md", "Contributor"),
     ("Kusto", "src/destinations/powerbi/README.md", "ingestor"),
+    ("Graph", "scripts/grant-graph", "SecurityAlert.Read.All"),
+    ("GraphDod", "scripts/grant-graph", "SecurityAlert.Read.All"),
+    // Only with `syncRoles`, and outside the resource group.
+    ("Arm", "infra/modules/access/subscription.bicep", "Security Admin"),
+    ("Arm", "infra/modules/access/workspace.bicep", "Microsoft Sentinel Responder"),
 ];
 
 /// Every assignment of a role by name: file, name of the resource, its members.

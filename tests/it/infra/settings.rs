@@ -37,9 +37,6 @@ const REFUSED: [&str; 6] = [
     "SCM_DO_BUILD_DURING_DEPLOYMENT",
 ];
 
-/// Functions that have their switch in the template before they have their folder. Empty this once they are there.
-const COMING: [&str; 2] = ["graph", "sync"];
-
 /// The settings that function-app.bicep writes itself, by name.
 fn of_the_app() -> BTreeMap<String, String> {
     let app = module(&main(), "app");
@@ -106,7 +103,7 @@ fn every_app_setting_is_read_by_somebody() {
         let read = declared.contains(&name)
             || triggers.contains(&name)
             || READ_BY_OTHERS.iter().any(|(other, _)| *other == name)
-            || switch.is_some_and(|function| ROUTES.contains(&function) || COMING.contains(&function))
+            || switch.is_some_and(|function| ROUTES.contains(&function))
             || name
                 .strip_prefix("${name}__")
                 .is_some_and(|key| sentinel.settings.iter().copied().flatten().any(|setting| setting.key == key));
@@ -164,11 +161,12 @@ fn switches_and_instances_name_functions() {
         BTreeSet::from(["graph", "logs", "sync"]),
         "what is optional has a switch, what is not has none"
     );
-    for function in COMING {
-        assert!(!ROUTES.contains(&function), "the function {function} is there now: take it out of COMING");
-    }
+    assert!(switched.iter().all(|function| ROUTES.contains(function)));
     // The local settings switch off what the template switches off.
-    assert!(HOST_SETTINGS.contains(&("AzureWebJobs.logs.Disabled", "true")));
+    for function in switched {
+        let switch = format!("AzureWebJobs.{function}.Disabled");
+        assert!(HOST_SETTINGS.contains(&(switch.as_str(), "true")), "{switch}");
+    }
     let text = module(&main(), "app").text;
     let ready: Vec<&str> = text.split("'function:").skip(1).filter_map(|rest| rest.split('\'').next()).collect();
     assert_eq!(ready, ["alerts"]);
