@@ -10,7 +10,7 @@ use crate::deliver::token::Identity;
 use crate::deliver::{Outlet, courier};
 use crate::destinations::{self, Kind, RenderError};
 use crate::event::Event;
-use crate::graph::{self, Graph};
+use crate::graph::{self, Graph, Twins};
 use crate::outbox::Outbox;
 use crate::redaction::{REDACTION_SETTINGS, Redaction};
 use crate::route::{self, Decision, Route, Subject, Withheld};
@@ -172,6 +172,12 @@ impl App {
     #[must_use]
     pub fn instance(&self, name: &str) -> Option<&Instance> {
         self.instances.iter().find(|instance| instance.outlet.name == name)
+    }
+
+    /// The rule for alerts that come both by export and by Microsoft Graph, where one of the two is preferred.
+    #[must_use]
+    pub fn twins(&self) -> Option<&Twins> {
+        self.graph.as_ref()?.twins.as_ref()
     }
 
     pub(crate) fn count(counter: &AtomicU64, more: usize) {

@@ -2,10 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::object;
 use crate::app::App;
+use crate::graph::{CURSOR, Cursor};
 use crate::host::{HttpAnswer, InvocationReply};
 use crate::outbox::{Count, Counts, UNDECODABLE};
 
@@ -44,10 +46,33 @@ pub(super) async fn run(app: &App) -> InvocationReply {
         "events": app.events.load(Ordering::Relaxed),
         "store": {"place": app.store.to_string(), "error": error},
         "destinations": destinations,
+        "graph": graph(app).await,
         "undecodable": undecodable,
         "not_configured": not_configured(app, counts.as_ref()),
     }));
     InvocationReply::http(HttpAnswer { status: 200, body })
+}
+
+/// How far reading from Microsoft Graph has come, by the cursor that all instances share.
+async fn graph(app: &App) -> Value {
+    if app.graph.is_none() {
+        return json!({"enabled": false});
+    }
+    let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
+    match app.store.document::<Cursor>(CURSOR).await {
+        Ok(document) => {
+            let Cursor { watermark, walk, not_before, last_success, last_error, .. } = document.content;
+            json!({
+                "enabled": true,
+                "watermark": time(watermark),
+                "pages_under_way": walk.map_or(0, |walk| walk.pages),
+                "not_before": time(not_before),
+                "last_success": time(last_success),
+                "last_error": last_error,
+            })
+        }
+        Err(error) => json!({"enabled": true, "last_error": error.to_string()}),
+    }
 }
 
 /// Letters of destinations that were taken out of `DESTINATIONS`: nobody sends them.
