@@ -93,7 +93,10 @@ impl Graph {
         let enabled = section.flag("ENABLED");
         let cloud = section.cloud();
         if enabled && cloud == Cloud::China {
-            section.fault("ENABLED", "must be false: Microsoft Graph has no security alerts in the cloud that 21Vianet operates");
+            section.fault(
+                "ENABLED",
+                "must be false: Microsoft Graph has no security alerts in the cloud that 21Vianet operates",
+            );
         }
         let sources = Sources::from_section(section);
         let page_size = section.number("PAGE_SIZE", 1..=1000);
@@ -101,10 +104,8 @@ impl Graph {
             lookback: section.duration("LOOKBACK", minute..=180 * day),
             overlap: section.duration("OVERLAP", minute..=day),
         };
-        let preferred = section.choice(
-            "PREFER",
-            &[("none", None), ("export", Some(Source::Export)), ("graph", Some(Source::Graph))],
-        );
+        let preferred = section
+            .choice("PREFER", &[("none", None), ("export", Some(Source::Export)), ("graph", Some(Source::Graph))]);
         let wait = section.duration("WAIT", minute..=day);
         let root = root(section, cloud);
         let api = root.map(|(service, root)| Api::open(service, cloud, root, identity, PACES));
@@ -191,10 +192,12 @@ fn headers() -> [(HeaderName, HeaderValue); 1] {
 #[must_use]
 pub fn explained(error: &ApiError) -> String {
     match error {
-        ApiError::Refused { status, .. } if matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => format!(
-            "{error}; give the app's identity the application permission SecurityAlert.Read.All of Microsoft Graph, with the consent of \
+        ApiError::Refused { status, .. } if matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+            format!(
+                "{error}; give the app's identity the application permission SecurityAlert.Read.All of Microsoft Graph, with the consent of \
              an administrator"
-        ),
+            )
+        }
         _ => error.to_string(),
     }
 }

@@ -255,7 +255,11 @@ impl App {
         let mut fates = fates.into_iter();
         if withheld > 0 {
             let destination = instance.outlet.name.as_str();
-            tracing::info!(destination, events = withheld, "withheld copies of alerts that the preferred source brought");
+            tracing::info!(
+                destination,
+                events = withheld,
+                "withheld copies of alerts that the preferred source brought"
+            );
         }
         let mut parked = self.waiting(&instance.outlet.name, &waiting, received);
         let mut count = Count { filtered: filtered + withheld, parked: parked.len() as u64, ..Count::default() };

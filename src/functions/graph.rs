@@ -88,13 +88,7 @@ pub(super) async fn run(app: &App, now: Timestamp) -> Result<InvocationReply, Fa
     Ok(InvocationReply::success(lines))
 }
 
-async fn read(
-    app: &App,
-    graph: &Graph,
-    document: &mut Document<Cursor>,
-    started: Instant,
-    done: &mut Done,
-) -> End {
+async fn read(app: &App, graph: &Graph, document: &mut Document<Cursor>, started: Instant, done: &mut Done) -> End {
     let mut begun_anew = false;
     loop {
         let now = Timestamp::now();

@@ -19,7 +19,10 @@ impl Sources {
         }
         let legal = |word: &&str| word.len() <= 64 && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if words.is_empty() || !words.iter().all(legal) {
-            section.fault(KEY, "must be Graph's words, such as microsoftDefenderForCloud, separated by commas; or * alone");
+            section.fault(
+                KEY,
+                "must be Graph's words, such as microsoftDefenderForCloud, separated by commas; or * alone",
+            );
         }
         Self(words.into_iter().map(str::to_owned).collect())
     }
@@ -38,7 +41,8 @@ impl Sources {
     pub(super) fn admit(&self, item: &Item<'_>) -> bool {
         let [source, component, product] = [&item.source, &item.component, &item.product].map(|text| text.as_deref());
         let wants = |word: &str| self.0.iter().any(|wanted| wanted.eq_ignore_ascii_case(word));
-        if self.0.is_empty() || is_defender_for_cloud(source, component, product) && wants("microsoftDefenderForCloud") {
+        if self.0.is_empty() || is_defender_for_cloud(source, component, product) && wants("microsoftDefenderForCloud")
+        {
             return true;
         }
         // Graph's words are the products' names without spaces: `Microsoft Sentinel`, `microsoftSentinel`.
@@ -80,7 +84,8 @@ mod tests {
     #[test]
     fn alerts_are_told_apart_here_where_graph_does_not() {
         let admits = |wanted: &str, source: &str, component: &str, product: &str| {
-            let alert = json!({"serviceSource": source, "detectionSource": component, "productName": product}).to_string();
+            let alert =
+                json!({"serviceSource": source, "detectionSource": component, "productName": product}).to_string();
             let raw = serde_json::from_str(&alert).unwrap();
             sources(wanted).unwrap().admit(&Item::of(raw))
         };
@@ -92,7 +97,12 @@ mod tests {
         assert!(!admits(CLOUD, "unknownFutureValue", "scheduledAlerts", "Microsoft Sentinel"));
         assert!(!admits(CLOUD, "microsoftDefenderForEndpoint", "", "Microsoft Defender for Cloud"));
         assert!(admits("microsoftSentinel", "unknownFutureValue", "", "Microsoft Sentinel"));
-        assert!(!admits("microsoftSentinel", "unknownFutureValue", "microsoftDefenderForDNS", "Microsoft Defender for Cloud"));
+        assert!(!admits(
+            "microsoftSentinel",
+            "unknownFutureValue",
+            "microsoftDefenderForDNS",
+            "Microsoft Defender for Cloud"
+        ));
         assert!(admits("*", "anything", "", ""));
     }
 }

@@ -107,7 +107,8 @@ impl Twins {
         let mut result = Ok(());
         for _ in 0..TRIES {
             let mut document: Document<Marks> = store.document(&place).await?;
-            let is_news = marks.0.iter().fold(false, |news, (stage, since)| document.content.note(*stage, *since) | news);
+            let is_news =
+                marks.0.iter().fold(false, |news, (stage, since)| document.content.note(*stage, *since) | news);
             result = if is_news { store.replace(&place, &mut document).await } else { Ok(()) };
             if !matches!(result, Err(WriteError::Overtaken(_))) {
                 break;

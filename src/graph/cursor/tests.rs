@@ -27,7 +27,8 @@ impl Service {
 
     fn page(&self, from: Timestamp, skip: usize, size: usize) -> (Vec<Value>, Option<String>) {
         let all: Vec<_> = self.alerts.iter().filter(|(_, _, changed)| at(*changed) >= from).collect();
-        let shown = |(id, _, changed): &&(u32, i64, i64)| json!({"id": id.to_string(), "lastUpdateDateTime": at(*changed)});
+        let shown =
+            |(id, _, changed): &&(u32, i64, i64)| json!({"id": id.to_string(), "lastUpdateDateTime": at(*changed)});
         let page = all.iter().skip(skip).take(size).map(shown).collect();
         (page, (skip + size < all.len()).then(|| format!("https://graph/{}", skip + size)))
     }
@@ -46,7 +47,8 @@ impl Reader {
         let walk = self.cursor.walk(at(service.now), SPANS, None);
         let skip = walk.next.as_ref().map_or(0, |link| link.rsplit('/').next().unwrap().parse().unwrap());
         let (alerts, next) = service.page(walk.from, skip, size);
-        let raws: Vec<Box<RawValue>> = alerts.iter().map(|alert| serde_json::value::to_raw_value(alert).unwrap()).collect();
+        let raws: Vec<Box<RawValue>> =
+            alerts.iter().map(|alert| serde_json::value::to_raw_value(alert).unwrap()).collect();
         let items: Vec<Item<'_>> = raws.iter().map(|raw| Item::of(raw)).collect();
         let fresh = items.iter().filter(|item| !self.cursor.knows(item));
         self.handled.extend(fresh.map(|item| item.version.to_string()));
@@ -65,7 +67,8 @@ impl Reader {
 
     fn misses(&self, service: &Service) -> Vec<u32> {
         let version = |(id, _, changed): &(u32, i64, i64)| {
-            let alert = serde_json::value::to_raw_value(&json!({"id": id.to_string(), "lastUpdateDateTime": at(*changed)}));
+            let alert =
+                serde_json::value::to_raw_value(&json!({"id": id.to_string(), "lastUpdateDateTime": at(*changed)}));
             Item::of(&alert.unwrap()).version.to_string()
         };
         let missed = service.alerts.iter().filter(|alert| !self.handled.contains(&version(alert)));
