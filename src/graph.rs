@@ -117,7 +117,9 @@ impl Graph {
             Some(Ok(api)) => Some(api),
             None => None,
         };
-        let twins = preferred.map(|preferred| Twins::new(preferred, wait));
+        // Where Graph is not asked for Defender for Cloud's alerts, nothing comes both ways.
+        let twins = preferred.filter(|_| sources.want_defender_for_cloud());
+        let twins = twins.map(|preferred| Twins::new(preferred, wait));
         section.finish(api.filter(|_| enabled).map(|api| Self { api, sources, page_size, spans, twins }))
     }
 

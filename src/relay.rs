@@ -145,7 +145,7 @@ impl App {
         tally: &mut Tally,
     ) -> Result<usize, OutboxError> {
         let strays = self.strays(wave, received);
-        let shares = self.route(wave.events, &self.standings(wave.events).await?);
+        let shares = self.route(wave.events, &self.standings(wave.events).await);
         let runs = self
             .instances
             .iter()
@@ -167,12 +167,13 @@ impl App {
         Ok(strays.len())
     }
 
-    /// What is to become of each event, where one source is preferred; nothing where none is.
-    async fn standings(&self, events: &[Event<'_>]) -> Result<Vec<Standing>, OutboxError> {
-        match self.twins() {
-            Some(twins) => Ok(twins.standings(&self.store, events).await?),
-            None => Ok(Vec::new()),
-        }
+    /// What is to become of each event, where one source is preferred; nothing where none is. A store that cannot be asked withholds nothing.
+    async fn standings(&self, events: &[Event<'_>]) -> Vec<Standing> {
+        let Some(twins) = self.twins() else { return Vec::new() };
+        twins.standings(&self.store, events).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "whether copies of these alerts were sent cannot be told; they are sent");
+            Vec::new()
+        })
     }
 
     /// Says that the events of the preferred source are accounted for.
@@ -306,12 +307,20 @@ impl App {
 
     async fn store(&self, instance: &Instance, parked: &[Letter], dead: &[Letter]) -> Result<(), OutboxError> {
         let destination = instance.outlet.name.as_str();
-        if let Some(first) = parked.first() {
+        let (waiting, failed): (Vec<_>, Vec<_>) = parked.iter().partition(|letter| letter.cause == Cause::Awaiting);
+        if let Some(first) = failed.first() {
             tracing::warn!(
                 destination,
-                events = parked.len(),
+                events = failed.len(),
                 first_reason = first.reason,
                 "parking events for redelivery"
+            );
+        }
+        if !waiting.is_empty() {
+            tracing::info!(
+                destination,
+                events = waiting.len(),
+                "parking copies of alerts until the preferred ones come"
             );
         }
         if let Some(first) = dead.first() {

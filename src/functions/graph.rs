@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use jiff::Timestamp;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::Failed;
 use crate::api::ApiError;
@@ -92,11 +92,9 @@ async fn read(app: &App, graph: &Graph, document: &mut Document<Cursor>, started
     let mut begun_anew = false;
     loop {
         let now = Timestamp::now();
-        let pause = document.content.pace(now).unwrap_or_default();
-        if started.elapsed() + pause >= READING {
+        if document.content.is_spent(now) || started.elapsed() >= READING {
             return End::Later;
         }
-        sleep(pause).await;
         let cursor = &mut document.content;
         let walk = cursor.walk(now, graph.spans, graph.condition());
         let answer = match graph.read(walk, started + READING + LAST).await {

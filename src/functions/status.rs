@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use futures::future::join;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -14,7 +15,8 @@ use crate::outbox::{Count, Counts, UNDECODABLE};
 /// Reports as JSON. Counters are this process' own; `waiting` and `buried` are counts of the store, shared by all instances, and `null`
 /// while the store cannot be asked: whoever looks then wants to read why, not an error page.
 pub(super) async fn run(app: &App) -> InvocationReply {
-    let (counts, error) = match app.outbox.counts().await {
+    let (counts, graph) = join(app.outbox.counts(), graph(app)).await;
+    let (counts, error) = match counts {
         Ok(counts) => (Some(counts), None),
         Err(error) => (None, Some(error.to_string())),
     };
@@ -46,7 +48,7 @@ pub(super) async fn run(app: &App) -> InvocationReply {
         "events": app.events.load(Ordering::Relaxed),
         "store": {"place": app.store.to_string(), "error": error},
         "destinations": destinations,
-        "graph": graph(app).await,
+        "graph": graph,
         "undecodable": undecodable,
         "not_configured": not_configured(app, counts.as_ref()),
     }));

@@ -1,7 +1,6 @@
 //! How often Graph was asked lately, by whichever process: a new one must not begin with a whole budget of its own.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -29,18 +28,10 @@ impl Asked {
         *self.0.entry(step).or_default() += 1;
     }
 
-    /// How long to wait for the next page; none where it may be read now.
-    pub(super) fn wait(&self, now: Timestamp) -> Option<Duration> {
+    /// Whether no more pages may be asked for at `now`.
+    pub(super) fn is_spent(&self, now: Timestamp) -> bool {
         let now = now.as_second();
-        let recent = || self.0.range(now - SPAN + 1..=now);
-        let mut over = recent().map(|(_, count)| *count).sum::<u32>().checked_sub(PAGES)?;
-        for (at, count) in recent() {
-            match over.checked_sub(*count) {
-                Some(rest) => over = rest,
-                None => return u64::try_from(at + SPAN - now).ok().map(Duration::from_secs),
-            }
-        }
-        None
+        self.0.range(now - SPAN + 1..=now).map(|(_, count)| *count).sum::<u32>() >= PAGES
     }
 }
 
@@ -53,7 +44,7 @@ mod tests {
         let mut at = Vec::new();
         for second in from..from + seconds {
             let now = Timestamp::from_second(second).unwrap();
-            while asked.wait(now).is_none() {
+            while !asked.is_spent(now) {
                 asked.count(now);
                 at.push(second);
             }
@@ -75,13 +66,12 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_is_as_long_as_it_must_be() {
+    fn what_is_spent_comes_back_after_a_minute() {
         let mut asked = Asked::default();
         let second = |second| Timestamp::from_second(second).unwrap();
-        (0..PAGES).for_each(|_| asked.count(second(1000)));
-        let wait = asked.wait(second(1010)).unwrap();
-        assert_eq!(wait, Duration::from_secs(55));
-        assert_eq!(asked.wait(second(1065)), None);
-        assert_eq!(asked.wait(second(900)), None, "a clock that went back waits for nothing");
+        (0..PAGES).for_each(|_| asked.count(second(1002)));
+        assert!(asked.is_spent(second(1002)) && asked.is_spent(second(1064)));
+        assert!(!asked.is_spent(second(1065)));
+        assert!(!asked.is_spent(second(900)), "a clock that went back waits for nothing");
     }
 }

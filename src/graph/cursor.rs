@@ -122,10 +122,10 @@ impl Cursor {
         Duration::try_from(wait).ok().filter(|wait| !wait.is_zero() && *wait <= WAIT)
     }
 
-    /// How long to wait for the next page, so that no minute holds too many.
+    /// Whether this minute's share of requests is spent, by whichever process.
     #[must_use]
-    pub fn pace(&self, now: Timestamp) -> Option<Duration> {
-        self.asked.wait(now)
+    pub fn is_spent(&self, now: Timestamp) -> bool {
+        self.asked.is_spent(now)
     }
 
     /// The walk to go on with: the one under way, if it began with the same condition, else a new one.

@@ -37,19 +37,26 @@ impl Sources {
         }
     }
 
+    /// Whether alerts of Defender for Cloud are among them.
+    pub(super) fn want_defender_for_cloud(&self) -> bool {
+        self.0.is_empty() || self.want("microsoftDefenderForCloud")
+    }
+
+    fn want(&self, word: &str) -> bool {
+        self.0.iter().any(|wanted| wanted.eq_ignore_ascii_case(word))
+    }
+
     /// Whether the alert is wanted, where Graph could not be asked. What does not say its source passes: rather too much than too little.
     pub(super) fn admit(&self, item: &Item<'_>) -> bool {
         let [source, component, product] = [&item.source, &item.component, &item.product].map(|text| text.as_deref());
-        let wants = |word: &str| self.0.iter().any(|wanted| wanted.eq_ignore_ascii_case(word));
-        if self.0.is_empty() || is_defender_for_cloud(source, component, product) && wants("microsoftDefenderForCloud")
-        {
+        if self.0.is_empty() || is_defender_for_cloud(source, component, product) && self.want_defender_for_cloud() {
             return true;
         }
         // Graph's words are the products' names without spaces: `Microsoft Sentinel`, `microsoftSentinel`.
         let named = says(product).map(|name| name.split_whitespace().collect::<String>());
         match (says(source), named) {
-            (Some(source), _) => wants(source),
-            (None, Some(name)) => wants(&name),
+            (Some(source), _) => self.want(source),
+            (None, Some(name)) => self.want(&name),
             (None, None) => true,
         }
     }

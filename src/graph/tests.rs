@@ -24,6 +24,15 @@ fn it_is_off_until_it_is_wanted() {
 }
 
 #[test]
+fn copies_wait_only_where_both_can_come() {
+    let twins = |sources| {
+        let pairs = [("GRAPH__ENABLED", "true"), ("GRAPH__PREFER", "graph"), ("GRAPH__SERVICE_SOURCES", sources)];
+        open(&pairs).unwrap().unwrap().twins.is_some()
+    };
+    assert!(twins("*") && twins("microsoftSentinel, MicrosoftDefenderForCloud") && !twins("microsoftSentinel"));
+}
+
+#[test]
 fn each_cloud_has_its_root() {
     let root = |pairs: &[(&str, &str)]| {
         let mut all = vec![("GRAPH__ENABLED", "true")];

@@ -1,6 +1,7 @@
 //! Function `graph` in the real program, against the simulated Microsoft Graph: pages under change, misfortunes of every kind, clocks that are
 //! wrong, kills, and runs that meet. Whatever happens, the last version of every alert arrives, and Graph notes no breach of its rules.
 
+mod pages;
 mod twins;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -204,7 +205,7 @@ async fn what_changes_between_two_pages_is_neither_missed_nor_sent_twice() {
             // New at the top; late, in the middle; one that was read and one that was not, changed; one that moved to the end.
             alert(&format!("new{page}"), 0, 0),
             alert(&format!("late{page}"), 110, 1),
-            alert(&format!("da{:02}", page), 100 + page, 1),
+            alert(&format!("da{page:02}"), 100 + page, 1),
             alert(&format!("da{:02}", 29 - page), 129 - page, 1),
             alert(&format!("da{:02}", 10 + page), 3000, 1),
         ];
@@ -273,6 +274,28 @@ async fn a_wait_beyond_the_run_is_kept_by_every_process() {
     cursor["not_before"] = json!(ago(1).to_string());
     std::fs::write(scene.cursor_file(), cursor.to_string()).unwrap();
     other.tick("graph").await;
+    scene.holds(&alerts, true).await;
+}
+
+#[tokio::test]
+async fn a_backlog_goes_on_where_it_stopped_and_no_process_asks_too_often() {
+    let Some(scene) = Scene::start(1) else { return };
+    let alerts = many(150);
+    scene.seed(alerts.clone()).await;
+    for _ in 0..3 {
+        // A new process each time: it knows what the others asked.
+        scene.handler().await.tick("graph").await;
+    }
+    let arrived = scene.arrived().await.len();
+    assert!((100..130).contains(&arrived) && scene.asked().await < 130, "{arrived}");
+    assert!(scene.cursor()["walk"]["next"].is_string() && scene.cursor()["watermark"].is_null());
+    for _ in 0..2 {
+        scene.simulator.post("clock", json!({"advance_s": 120})).await;
+        let mut cursor = scene.cursor();
+        cursor["asked"] = json!({});
+        std::fs::write(scene.cursor_file(), cursor.to_string()).unwrap();
+        scene.handler().await.tick("graph").await;
+    }
     scene.holds(&alerts, true).await;
 }
 
