@@ -200,6 +200,9 @@ pub fn explained(error: &ApiError) -> String {
              an administrator"
             )
         }
+        ApiError::Refused { status: StatusCode::BAD_REQUEST, .. } => {
+            format!("{error}; GRAPH__PAGE_SIZE or GRAPH__SERVICE_SOURCES may ask for what Graph does not know")
+        }
         _ => error.to_string(),
     }
 }

@@ -110,6 +110,9 @@ async fn read(app: &App, graph: &Graph, document: &mut Document<Cursor>, started
                 continue;
             }
             Err(error) => {
+                if matches!(error, ApiError::Refused { status: StatusCode::BAD_REQUEST, .. }) {
+                    cursor.acquit();
+                }
                 cursor.failed(matches!(error, ApiError::Strange(_)));
                 return End::Failed(format!("Microsoft Graph: {}", explained(&error)));
             }

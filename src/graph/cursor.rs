@@ -169,6 +169,11 @@ impl Cursor {
         had
     }
 
+    /// Graph refuses the same without the condition too: that was not at fault.
+    pub const fn acquit(&mut self) {
+        self.refused = None;
+    }
+
     /// The page could not be read. `hopeless` says that asking once more for it would not help.
     pub fn failed(&mut self, hopeless: bool) {
         if let Some(walk) = &mut self.walk {

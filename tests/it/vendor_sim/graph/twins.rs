@@ -114,6 +114,8 @@ fn come_due(scene: &Scene) -> usize {
         let mut letter: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         assert_eq!((&letter["cause"], &letter["attempts"]), (&json!("awaiting"), &json!(0)));
         letter["not_before"] = Value::Null;
+        // However long it waited, it was never tried, so it is not too old to be.
+        letter["first_failed"] = json!(ago(3 * 86_400).to_string());
         fs::write(path, letter.to_string()).unwrap();
     });
     letters.count()
@@ -209,4 +211,20 @@ async fn a_preferred_source_that_is_broken_costs_time_and_no_alert() {
     assert_eq!(come_due(&scene), 1);
     handler.tick("redeliver").await;
     assert_eq!(copies(&scene).await, ["export New"]);
+}
+
+#[tokio::test]
+async fn a_copy_that_waited_and_then_fails_has_its_whole_time_before_it() {
+    let Some(scene) = Scene::start(10) else { return };
+    let scene = scene.with("GRAPH__PREFER", "graph");
+    let handler = scene.handler().await;
+    export(&handler, exported("New", ago(900)), ago(800)).await;
+    assert_eq!(come_due(&scene), 1);
+    scene.simulator.fault("sumo", json!({"kind": "status", "status": 403, "times": 100})).await;
+    handler.tick("redeliver").await;
+    let folder = scene.state.path().join("parked/sumologic");
+    let path = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let letter: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    assert_eq!((&letter["cause"], &letter["attempts"]), (&json!("misconfigured"), &json!(1)));
+    assert!(text(&letter["first_failed"]).parse::<Timestamp>().unwrap() > ago(60), "{letter}");
 }
