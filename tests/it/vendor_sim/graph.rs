@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{Simulator, text};
-use crate::support::handler::Handler;
+use crate::support::handler::{Handler, letter_bodies};
 
 /// A simulator, and a store for the program under test.
 struct Scene {
@@ -25,7 +25,11 @@ struct Scene {
 impl Scene {
     /// One destination that keeps what it gets, alert by alert, and pages of `page_size`.
     fn start(page_size: u32) -> Option<Self> {
-        let simulator = Simulator::start(&[])?;
+        Self::start_with(&[], page_size)
+    }
+
+    fn start_with(options: &[&str], page_size: u32) -> Option<Self> {
+        let simulator = Simulator::start(options)?;
         let state = tempfile::tempdir().unwrap();
         let sumo = format!("{}/sumo/receiver/v1/http/ZaVnC4dhaV2simsimsimsimsimsimsimsim==", simulator.base);
         let settings = [
@@ -278,6 +282,33 @@ async fn a_wait_beyond_the_run_is_kept_by_every_process() {
     std::fs::write(scene.cursor_file(), cursor.to_string()).unwrap();
     other.tick("graph").await;
     scene.holds(&alerts, true).await;
+}
+
+#[tokio::test]
+async fn every_alert_is_accounted_for_in_chaos() {
+    let Some(scene) = Scene::start_with(&["--fault-profile", "chaos", "--seed", "7"], 10) else { return };
+    let alerts = many(150);
+    scene.seed(alerts.clone()).await;
+    let mut runs = 0;
+    loop {
+        // Each run is a new process: no token that is kept, no breaker that is open.
+        tick(&scene.handler().await).await;
+        runs += 1;
+        let mut cursor = scene.cursor();
+        if cursor["watermark"].is_string() {
+            break;
+        }
+        assert!(runs < 60, "it never comes to the end: {cursor}");
+        cursor["not_before"] = Value::Null;
+        std::fs::write(scene.cursor_file(), cursor.to_string()).unwrap();
+    }
+    let parked = letter_bodies(&scene.state.path().join("parked"));
+    let parked: BTreeSet<_> = parked.iter().map(|body| version(&serde_json::from_str(body).unwrap())).collect();
+    let arrived = scene.arrived().await;
+    let lost: Vec<_> =
+        alerts.iter().map(version).filter(|it| !arrived.contains_key(it) && !parked.contains(it)).collect();
+    assert!(lost.is_empty() && arrived.len() > 50, "{lost:?}");
+    scene.simulator.no_violation().await;
 }
 
 #[tokio::test]
