@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep_until};
@@ -39,6 +40,15 @@ pub struct Api {
     audience: Arc<Audience>,
     courier: Box<dyn Courier>,
     pacer: Pacer,
+}
+
+/// A good answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Its body.
+    pub body: Bytes,
+    /// When the service gave it, by its own clock, in whole seconds; absent where it does not say.
+    pub date: Option<Timestamp>,
 }
 
 /// Why there is no answer. Holds neither secrets nor alert content.
@@ -136,8 +146,20 @@ impl Api {
         headers: &[(HeaderName, HeaderValue)],
         deadline: Instant,
     ) -> Result<T, ApiError> {
-        let parcel = HttpParcel { headers: headers.to_vec(), ..HttpParcel::get(url) };
-        parse(&self.ask(parcel, deadline).await?)
+        parse(&self.read(url, headers, deadline).await?.body)
+    }
+
+    /// Reads a resource, and leaves it to the caller to understand it.
+    ///
+    /// # Errors
+    /// When there is no good answer until `deadline`.
+    pub async fn read(
+        &self,
+        url: Url,
+        headers: &[(HeaderName, HeaderValue)],
+        deadline: Instant,
+    ) -> Result<Answer, ApiError> {
+        self.ask(HttpParcel { headers: headers.to_vec(), ..HttpParcel::get(url) }, deadline).await
     }
 
     /// Does something to a resource by a request of that method, with JSON or nothing in its body; returns the answer's body.
@@ -147,10 +169,10 @@ impl Api {
     pub async fn change(&self, method: Method, url: Url, body: Bytes, deadline: Instant) -> Result<Bytes, ApiError> {
         let json = (http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let headers = if body.is_empty() { Vec::new() } else { vec![json] };
-        self.ask(HttpParcel { headers, body, ..HttpParcel::bare(method, url) }, deadline).await
+        Ok(self.ask(HttpParcel { headers, body, ..HttpParcel::bare(method, url) }, deadline).await?.body)
     }
 
-    async fn ask(&self, parcel: HttpParcel, deadline: Instant) -> Result<Bytes, ApiError> {
+    async fn ask(&self, parcel: HttpParcel, deadline: Instant) -> Result<Answer, ApiError> {
         let parcel = Parcel::Http(HttpParcel { auth: Auth::Entra(Arc::clone(&self.audience)), ..parcel });
         let mut failed = 0;
         loop {
@@ -163,7 +185,9 @@ impl Api {
                 sleep_until(turn).await;
             }
             let (reason, after) = match self.courier.send(&parcel, deadline).await {
-                Reply::Http { status, body, .. } if status.is_success() => return Ok(body),
+                Reply::Http { status, headers, body } if status.is_success() => {
+                    return Ok(Answer { body, date: date(&headers) });
+                }
                 Reply::Http { status, headers, body } => match status.as_u16() {
                     408 | 425 | 429 | 500 | 502..=504 => (refusal(status, &body).to_string(), hint(&headers)),
                     _ => return Err(refusal(status, &body)),
@@ -183,6 +207,11 @@ impl Api {
     }
 }
 
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let date = headers.get(http::header::DATE)?.to_str().ok()?;
+    jiff::fmt::rfc2822::parse(date.trim()).ok().map(|date| date.timestamp())
+}
+
 fn hint(headers: &HeaderMap) -> Option<Duration> {
     retry_after(headers).map(|after| after.min(HINT_CAP))
 }
@@ -191,7 +220,7 @@ fn hint(headers: &HeaderMap) -> Option<Duration> {
 ///
 /// # Errors
 /// When it is none, or of another shape.
-pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+pub fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body).map_err(|error| {
         let cut = if body.len() >= ANSWER_BYTES { ", and longer than this program reads" } else { "" };
         ApiError::Strange(format!(

@@ -10,7 +10,7 @@ pub use instance::{Instance, open_destinations, section_of};
 
 use crate::deliver::retry::RetryPolicy;
 use crate::deliver::token::Identity;
-use crate::graph::{self, Graph};
+use crate::graph::{self, Graph, Twins};
 use crate::outbox::Outbox;
 use crate::settings::{Fault, Section, Setting, SettingsError, UNRESOLVED, Values, is_unresolved};
 use crate::state::{self, Store};
@@ -115,6 +115,12 @@ impl App {
     #[must_use]
     pub fn instance(&self, name: &str) -> Option<&Instance> {
         self.instances.iter().find(|instance| instance.outlet.name == name)
+    }
+
+    /// The rule for alerts that come both by export and by Microsoft Graph, where one of the two is preferred.
+    #[must_use]
+    pub fn twins(&self) -> Option<&Twins> {
+        self.graph.as_ref()?.twins.as_ref()
     }
 
     pub(crate) fn count(counter: &AtomicU64, more: usize) {

@@ -23,6 +23,8 @@ pub enum Cause {
     Unwell,
     /// A credential, an address or a permission is wrong. The record is fine and waits for a human, however long it takes.
     Misconfigured,
+    /// Nothing is wrong: another copy of the record may still come, which would be sent in its place. It was not tried yet.
+    Awaiting,
 }
 
 /// What became of one record.

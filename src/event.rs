@@ -38,6 +38,7 @@ mod secure_score;
 mod tactics;
 mod texts;
 mod time;
+mod twin;
 mod vulnerability;
 
 use std::borrow::Cow;
@@ -57,6 +58,7 @@ pub use enrichment::{Action, Enrichment};
 pub use entities::{Entities, Entity};
 pub use facts::{Facts, parse_address};
 pub use finding::Finding;
+pub use graph_alert::{is_defender_for_cloud, says};
 pub use identity::Identity;
 pub use incident::Incident;
 pub use json::{members, mend_surrogates, scalar};
@@ -68,6 +70,7 @@ pub use recommendation::Recommendation;
 pub use secure_score::{Score, SecureScore, SecureScoreControl};
 pub use tactics::Tactic;
 pub use time::parse_time;
+pub use twin::{Source, Stage, Twin};
 pub use vulnerability::{Assessed, Cvss, Vulnerability};
 
 /// One record, decoded once for all destinations.

@@ -206,7 +206,7 @@ async fn send(
     }
     console.progress("");
     if ask_status(host).await.is_ok_and(|status| status.waiting() > 0) {
-        for (timer, _) in root.timers() {
+        for (timer, _) in root.timers().filter(|(timer, _)| timer.name == "redeliver") {
             console.note(&format!("something is parked; starting {}", timer.name));
             host.tick(timer).await?;
         }

@@ -3,6 +3,7 @@
 //! What is promised: when [`App::relay`] returns `Ok`, every event is, for every destination that takes it, acknowledged, parked, or
 //! buried with its reason. When it returns `Err`, the batch must come again.
 
+use std::iter::repeat;
 use std::time::Duration;
 
 use futures::future::{join, join_all};
@@ -14,6 +15,7 @@ use crate::batch::{Rendered, Span};
 use crate::deliver::{Cause, Fate, deliver};
 use crate::event::decode::{Decoded, Texts, Undecodable, decode};
 use crate::event::{Event, RecordKind};
+use crate::graph::Standing;
 use crate::host::Bodies;
 use crate::outbox::{Letter, OutboxError, Stored, UNDECODABLE};
 use crate::route::{Decision, Subject, Unfiltered};
@@ -94,6 +96,14 @@ impl Tally {
     }
 }
 
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, more: Self) {
+        self.events += more.events;
+        self.undecodable += more.undecodable;
+        self.add(&more.destinations);
+    }
+}
+
 impl App {
     /// Takes a batch the whole way. `received` is when the invocation came: the time of events for which no better is known.
     ///
@@ -135,7 +145,7 @@ impl App {
         tally: &mut Tally,
     ) -> Result<usize, OutboxError> {
         let strays = self.strays(wave, received);
-        let shares = self.route(wave.events);
+        let shares = self.route(wave.events, &self.standings(wave.events).await);
         let runs = self
             .instances
             .iter()
@@ -153,17 +163,37 @@ impl App {
             );
         }
         tally.add(&counts);
+        self.mark(wave.events, received).await;
         Ok(strays.len())
+    }
+
+    /// What is to become of each event, where one source is preferred; nothing where none is. A store that cannot be asked withholds nothing.
+    async fn standings(&self, events: &[Event<'_>]) -> Vec<Standing> {
+        let Some(twins) = self.twins() else { return Vec::new() };
+        twins.standings(&self.store, events).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "whether copies of these alerts were sent cannot be told; they are sent");
+            Vec::new()
+        })
+    }
+
+    /// Says that the events of the preferred source are accounted for.
+    async fn mark(&self, events: &[Event<'_>], now: Timestamp) {
+        if let Some(twins) = self.twins()
+            && let Err(error) = twins.mark(&self.store, events, now).await
+        {
+            tracing::warn!(%error, "alerts could not be marked as sent; copies of them will be sent too");
+        }
     }
 
     /// Every destination's share of a wave, in the order of the destinations. Event by event, so that what routes make of one is gone before
     /// the next.
-    fn route<'e, 'a>(&self, events: &'e [Event<'a>]) -> Vec<Share<'e, 'a>> {
+    fn route<'e, 'a>(&self, events: &'e [Event<'a>], standings: &[Standing]) -> Vec<Share<'e, 'a>> {
         let mut shares: Vec<Share<'e, 'a>> = self.instances.iter().map(|_| Share::default()).collect();
-        for event in events {
+        let standings = standings.iter().copied().chain(repeat(Standing::Passes));
+        for (event, standing) in events.iter().zip(standings) {
             let subject = Subject::new(event);
             for (instance, share) in self.instances.iter().zip(&mut shares) {
-                share.add(event, &instance.decide(&subject));
+                share.add(event, &instance.decide(&subject), standing);
             }
         }
         shares
@@ -209,7 +239,7 @@ impl App {
         received: Timestamp,
         time_left: &mut Duration,
     ) -> Result<(String, Count), OutboxError> {
-        let Share { events: mut chosen, filtered, unfiltered } = share;
+        let Share { events: mut chosen, waiting, withheld, filtered, unfiltered } = share;
         if let Some((more, reason)) = unfiltered
             && let Some(events) = instance.counters.add_unfiltered(more)
         {
@@ -224,8 +254,17 @@ impl App {
             deliver(&instance.outlet, &rendered, &self.delivery.retry, begun + *time_left, Timestamp::now).await;
         *time_left = time_left.saturating_sub(begun.elapsed());
         let mut fates = fates.into_iter();
-        let mut count = Count { filtered, ..Count::default() };
-        let (mut parked, mut dead) = (Vec::new(), Vec::new());
+        if withheld > 0 {
+            let destination = instance.outlet.name.as_str();
+            tracing::info!(
+                destination,
+                events = withheld,
+                "withheld copies of alerts that the preferred source brought"
+            );
+        }
+        let mut parked = self.waiting(&instance.outlet.name, &waiting, received);
+        let mut count = Count { filtered: filtered + withheld, parked: parked.len() as u64, ..Count::default() };
+        let mut dead = Vec::new();
         for (index, event) in chosen.into_iter().enumerate() {
             let reason = unfit.next_if(|(at, _)| *at == index).map(|(_, reason)| reason);
             let fate = match reason {
@@ -254,14 +293,34 @@ impl App {
         Ok((instance.outlet.name.clone(), count))
     }
 
+    /// Letters of copies that wait for the preferred ones.
+    fn waiting(&self, destination: &str, events: &[&Event<'_>], received: Timestamp) -> Vec<Letter> {
+        let Some(twins) = self.twins() else { return Vec::new() };
+        let wait = |event: &&Event<'_>| Letter {
+            cause: Cause::Awaiting,
+            attempts: 0,
+            not_before: twins.until(received),
+            ..letter(destination, event, twins.reason(), received)
+        };
+        events.iter().map(wait).collect()
+    }
+
     async fn store(&self, instance: &Instance, parked: &[Letter], dead: &[Letter]) -> Result<(), OutboxError> {
         let destination = instance.outlet.name.as_str();
-        if let Some(first) = parked.first() {
+        let (waiting, failed): (Vec<_>, Vec<_>) = parked.iter().partition(|letter| letter.cause == Cause::Awaiting);
+        if let Some(first) = failed.first() {
             tracing::warn!(
                 destination,
-                events = parked.len(),
+                events = failed.len(),
                 first_reason = first.reason,
                 "parking events for redelivery"
+            );
+        }
+        if !waiting.is_empty() {
+            tracing::info!(
+                destination,
+                events = waiting.len(),
+                "parking copies of alerts until the preferred ones come"
             );
         }
         if let Some(first) = dead.first() {
@@ -282,6 +341,10 @@ impl App {
 struct Share<'e, 'a> {
     /// The events that it gets.
     events: Vec<&'e Event<'a>>,
+    /// The events that it gets unless the preferred source brings them first.
+    waiting: Vec<&'e Event<'a>>,
+    /// How many it does not get because the preferred source brought them.
+    withheld: u64,
     /// How many it does not get.
     filtered: u64,
     /// How many it gets because its filter failed on them, and why on the first.
@@ -289,13 +352,15 @@ struct Share<'e, 'a> {
 }
 
 impl<'e, 'a> Share<'e, 'a> {
-    fn add(&mut self, event: &'e Event<'a>, decision: &Decision) {
+    fn add(&mut self, event: &'e Event<'a>, decision: &Decision, standing: Standing) {
         if let Decision::TakesUnfiltered(reason) = decision {
             self.unfiltered.get_or_insert((0, *reason)).0 += 1;
         }
-        match decision.takes() {
-            true => self.events.push(event),
-            false => self.filtered += 1,
+        match (decision.takes(), standing) {
+            (false, _) => self.filtered += 1,
+            (true, Standing::Passes) => self.events.push(event),
+            (true, Standing::Waits) => self.waiting.push(event),
+            (true, Standing::Withheld) => self.withheld += 1,
         }
     }
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use futures::future::{join, join_all};
 use tokio::time::Instant;
 
-use crate::app::{self, Instance};
+use crate::app::{self, Checked, Instance};
 use crate::deliver;
 use crate::local::console::{Console, visible};
 use crate::outbox::Outbox;
@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Checks every setting, and with --connect the store and every destination
 ///
 /// Prints every fault at once, each with the name of its setting. Connects to nothing and creates nothing. With --connect it lists the store
-/// (a local folder is created) and makes a harmless call to each destination; the README of each destination says what that call proves.
+/// (a local folder is created) and makes a harmless call to each destination; the README of each destination says what that call proves. If
+/// alerts are read from Microsoft Graph, it asks for one.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(super) struct CheckArgs {
@@ -44,7 +45,7 @@ Exit codes:
 
 pub(super) async fn run(args: &CheckArgs, environment: &Values, console: &Console) -> anyhow::Result<ExitCode> {
     let sources = args.settings.read(environment)?;
-    let instances = app::check(&sources.values)?.instances;
+    let Checked { instances, graph, .. } = app::check(&sources.values)?;
     for instance in &instances {
         for warning in instance.outlet.destination.warnings() {
             console.warn(&format!("warning: {}: {warning}", instance.outlet.name));
@@ -64,9 +65,16 @@ pub(super) async fn run(args: &CheckArgs, environment: &Values, console: &Consol
         for (instance, answer) in instances.iter().zip(answers) {
             good &= say(console, &instance.outlet.name, answer);
         }
+        if let Some(graph) = &graph {
+            let answer = graph.probe(Instant::now() + PATIENCE).await;
+            good &= say(console, "Microsoft Graph", answer.map(|()| "answers as it should".to_owned()));
+        }
     } else {
         for instance in &instances {
             console.print(&format!("{}: settings of {} are complete", instance.outlet.name, instance.kind.title));
+        }
+        if graph.is_some() {
+            console.print("Microsoft Graph: settings are complete");
         }
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

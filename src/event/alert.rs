@@ -37,7 +37,11 @@ pub enum AlertShape {
 pub struct Alert<'a> {
     /// The shape it came in.
     pub shape: AlertShape,
-    /// `SystemAlertId`, ARM `systemAlertId` else `name`, Graph `id`.
+    /// Whether Defender for Cloud itself raised it, by its product name or by Graph's sources: not a partner's alert that it passes on, nor
+    /// one of another Microsoft product.
+    pub is_defender_for_cloud: bool,
+    /// `SystemAlertId`, ARM `systemAlertId` else `name`; Graph `providerAlertId` of Defender for Cloud's own alerts, which is the same, and
+    /// `id` of all others.
     pub system_alert_id: Option<Cow<'a, str>>,
     /// `AlertType`: the detection's key; Graph `detectorId`, else `alertPolicyId`.
     pub alert_type: Option<Cow<'a, str>>,
@@ -99,6 +103,11 @@ pub struct Alert<'a> {
     pub(super) entity_tree: OnceLock<Entities>,
 }
 
+/// Whether a product name is one of Defender for Cloud's, the present or the older one.
+pub(super) fn is_our_product(name: &str) -> bool {
+    ["Microsoft Defender for Cloud", "Azure Security Center"].iter().any(|own| name.trim().eq_ignore_ascii_case(own))
+}
+
 /// Reads an alert of every shape but Graph's.
 pub(super) fn read<'a>(shape: AlertShape, top: &Fields<'a>, texts: &'a Texts) -> Alert<'a> {
     let bag = matches!(shape, AlertShape::Arm | AlertShape::Sentinel).then(|| top.inner(Key::Properties, texts));
@@ -114,14 +123,16 @@ pub(super) fn read<'a>(shape: AlertShape, top: &Fields<'a>, texts: &'a Texts) ->
     let name = if own.members == top.members { None } else { top.text(Key::Name) };
     let extended_properties =
         own.container(Key::ExtendedProperties, texts).or_else(|| own.container(Key::AdditionalData, texts));
+    let product_name = own.first(&[Key::ProductName, Key::ProviderName]);
     let mut alert = Alert {
         shape,
+        is_defender_for_cloud: product_name.as_deref().is_some_and(is_our_product),
         system_alert_id: own.text(Key::SystemAlertId).or_else(|| own.text(Key::ProviderAlertId)).or(name),
         alert_type: own.first(if is_row { &[Key::AlertType] } else { &[Key::AlertType, Key::AlertName] }),
         display_name: own.first(&[Key::AlertDisplayName, Key::DisplayName, Key::FriendlyName, Key::AlertName]),
         description: own.text(Key::Description),
         vendor_name: own.text(Key::VendorName),
-        product_name: own.first(&[Key::ProductName, Key::ProviderName]),
+        product_name,
         product_component_name: own.text(Key::ProductComponentName),
         severity_text: own.first(&[Key::Severity, Key::AlertSeverity, Key::ReportedSeverity]),
         status: status_text.as_deref().map_or(Status::Unknown, Status::from_text),

@@ -17,10 +17,17 @@ pub(super) fn read<'a>(shape: AlertShape, record: &'a str, top: &Fields<'a>, tex
     let status_text = top.text(Key::Status);
     let category = top.token(Key::Category).or_else(|| top.token(Key::Categories)).and_then(alert::list_or_text);
     let vendor = top.inner(Key::VendorInformation, texts);
-    let product = top.text(Key::ProductName).or_else(|| top.text(Key::ServiceSource));
+    let [source, component, name] =
+        [Key::ServiceSource, Key::DetectionSource, Key::ProductName].map(|key| top.text(key));
+    let is_defender_for_cloud =
+        !is_v1 && is_defender_for_cloud(source.as_deref(), component.as_deref(), name.as_deref());
+    // Defender for Cloud's own id is the one that continuous export has too. What other products call an alert is unique only among theirs.
+    let ids = if is_defender_for_cloud { [Key::ProviderAlertId, Key::Id] } else { [Key::Id, Key::ProviderAlertId] };
+    let product = name.or(source);
     let mut alert = Alert {
         shape,
-        system_alert_id: top.first(&[Key::Id, Key::ProviderAlertId]),
+        is_defender_for_cloud,
+        system_alert_id: top.first(&ids),
         // The old shape keeps the detection's key in `category`, and no tactic.
         alert_type: if is_v1 { category.clone() } else { top.first(&[Key::DetectorId, Key::AlertPolicyId]) },
         display_name: top.text(Key::Title),
@@ -35,7 +42,7 @@ pub(super) fn read<'a>(shape: AlertShape, record: &'a str, top: &Fields<'a>, tex
         } else {
             product
         },
-        product_component_name: top.text(Key::DetectionSource),
+        product_component_name: component,
         severity_text: top.text(Key::Severity),
         status: status_text.as_deref().map_or(Status::Unknown, Status::from_text),
         status_text,
@@ -70,6 +77,50 @@ pub(super) fn read<'a>(shape: AlertShape, record: &'a str, top: &Fields<'a>, tex
     alert
 }
 
+/// Graph's word for Defender for Cloud as the source of an alert.
+const SOURCE: &str = "microsoftDefenderForCloud";
+
+/// The plans of Defender for Cloud, as Graph names them after `microsoftDefenderFor`; other products begin so too.
+const PLANS: [&str; 12] = [
+    "Cloud",
+    "Servers",
+    "Storage",
+    "DNS",
+    "Databases",
+    "Containers",
+    "Network",
+    "AppService",
+    "KeyVault",
+    "ResourceManager",
+    "ApiManagement",
+    "AIServices",
+];
+
+/// Whether Defender for Cloud raised the alert with this `serviceSource`, `detectionSource` and `productName`. The first counts, unless it
+/// says nothing: Graph hides members that an enumeration was not born with (`unknownFutureValue`) from who does not ask for them.
+#[must_use]
+pub fn is_defender_for_cloud(source: Option<&str>, component: Option<&str>, product: Option<&str>) -> bool {
+    match says(source) {
+        Some(source) => source.eq_ignore_ascii_case(SOURCE),
+        None => {
+            let plan = |word: &str| {
+                let (start, plan) = word.split_at_checked("microsoftDefenderFor".len())?;
+                let is_plan = PLANS.iter().any(|known| known.eq_ignore_ascii_case(plan));
+                Some(is_plan && start.eq_ignore_ascii_case("microsoftDefenderFor"))
+            };
+            says(component).and_then(plan).unwrap_or(false) || product.is_some_and(super::alert::is_our_product)
+        }
+    }
+}
+
+/// A word of an enumeration, unless it says that there is none.
+#[must_use]
+pub fn says(word: Option<&str>) -> Option<&str> {
+    let word = word?.trim();
+    let silent = ["", "unknown", "unknownFutureValue"].iter().any(|none| word.eq_ignore_ascii_case(none));
+    (!silent).then_some(word)
+}
+
 /// The Azure resource in the evidence: a resource's own, else a virtual machine's.
 fn resource<'a>(evidence: &'a RawValue, texts: &'a Texts) -> Option<Cow<'a, str>> {
     let items: Vec<&RawValue> = serde_json::from_str(evidence.get()).ok()?;
@@ -93,4 +144,46 @@ fn first_name(evidence: &RawValue) -> Option<Cow<'_, str>> {
 fn first_text(list: &RawValue) -> Option<Cow<'_, str>> {
     let items: Vec<&RawValue> = serde_json::from_str(list.get()).ok()?;
     items.into_iter().find_map(json::scalar)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::decode::{Decoded, decode};
+
+    fn keys(alerts: &[serde_json::Value]) -> Vec<Option<String>> {
+        let texts = Texts::default();
+        let bodies: Vec<String> = alerts.iter().map(ToString::to_string).collect();
+        let mut decoded = Decoded::default();
+        bodies.iter().for_each(|body| decode(body.as_bytes(), jiff::Timestamp::UNIX_EPOCH, &texts, &mut decoded));
+        decoded.events.iter().map(|event| event.key.as_deref().map(str::to_owned)).collect()
+    }
+
+    fn alert(id: &str, provider: Option<&str>, source: &str, component: &str) -> serde_json::Value {
+        serde_json::json!({"@odata.type": "#microsoft.graph.security.alert", "id": id, "providerAlertId": provider,
+            "serviceSource": source, "detectionSource": component})
+    }
+
+    #[test]
+    fn an_alert_of_defender_for_cloud_has_the_key_that_export_has() {
+        let own = "2517200000000000001_3f6c1a52-7b0e-4d0b-9f0e-1c2d3e4f5a6b";
+        let found = keys(&[
+            alert("da1", Some(own), "microsoftDefenderForCloud", "microsoftDefenderForServers"),
+            alert("da1", Some(own), "unknownFutureValue", "microsoftDefenderForKeyVault"),
+            alert("da1", None, "microsoftDefenderForCloud", "x"),
+            serde_json::json!({"SystemAlertId": own, "AlertType": "t"}),
+        ]);
+        assert_eq!(found, [Some(own), Some(own), Some("da1"), Some(own)].map(|key| key.map(str::to_owned)));
+    }
+
+    #[test]
+    fn alerts_of_other_products_are_never_merged_by_what_those_call_them() {
+        let found = keys(&[
+            alert("da1", Some("same"), "microsoftDefenderForEndpoint", "microsoftDefenderForEndpoint"),
+            alert("da2", Some("same"), "microsoftSentinel", "scheduledAlerts"),
+            alert("da3", Some("same"), "unknownFutureValue", "microsoftDefenderForEndpoint"),
+            alert("da4", Some("same"), "microsoft365Defender", "microsoftDefenderForServers"),
+        ]);
+        assert_eq!(found, ["da1", "da2", "da3", "da4"].map(|key| Some(key.to_owned())));
+    }
 }

@@ -81,9 +81,7 @@ fn recognise(fields: &Fields<'_>) -> (RecordKind, Option<AlertShape>) {
     }
     // From here on more is accepted than the reference lists: nothing is dropped for a missing field.
     let product = fields.text(Key::ProductName).unwrap_or_default();
-    let is_defender = ["Microsoft Defender for Cloud", "Azure Security Center"]
-        .iter()
-        .any(|name| product.trim().eq_ignore_ascii_case(name));
+    let is_defender = alert::is_our_product(&product);
     let is_microsoft = is_defender
         || fields.text(Key::VendorName).is_some_and(|vendor| vendor.trim().eq_ignore_ascii_case("Microsoft"));
     let is_named = any(&[Key::AlertType, Key::AlertDisplayName, Key::AlertName]);

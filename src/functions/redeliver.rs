@@ -12,6 +12,7 @@ use crate::app::{App, Instance};
 use crate::deliver::retry::RetryPolicy;
 use crate::deliver::{Cause, Fate, deliver};
 use crate::event::decode::{Decoded, Texts, decode};
+use crate::graph::Standing;
 use crate::host::{Bodies, InvocationReply};
 use crate::outbox::{Key, Letter, OutboxError, UNDECODABLE};
 use crate::relay::render;
@@ -42,8 +43,9 @@ pub(super) async fn run(app: &App, now: Timestamp) -> Result<InvocationReply, Fa
         }
     }
     log(app, &done, now).await;
-    let lines = done.iter().map(|(name, Count { delivered, parked, dead, .. })| {
-        format!("{name}: {delivered} delivered, {parked} left parked, {dead} dead")
+    let lines = done.iter().map(|(name, Count { delivered, parked, dead, filtered })| {
+        let more = if *filtered > 0 { format!(", {filtered} withheld") } else { String::new() };
+        format!("{name}: {delivered} delivered, {parked} left parked, {dead} dead{more}")
     });
     let lines = lines.collect();
     if failed.is_empty() { Ok(InvocationReply::success(lines)) } else { Err(Failed(failed.join("; "))) }
@@ -61,7 +63,7 @@ async fn log(app: &App, done: &BTreeMap<&str, Count>, now: Timestamp) {
     let names: BTreeSet<&str> =
         done.keys().copied().chain(stored.into_iter().flatten().map(|(name, _)| name.as_str())).collect();
     for destination in names {
-        let Count { delivered, parked, dead, .. } = done.get(destination).copied().unwrap_or_default();
+        let Count { delivered, parked, dead, filtered } = done.get(destination).copied().unwrap_or_default();
         let letters = stored.map(|stored| stored.get(destination).copied().unwrap_or_default());
         let age = |seen: Timestamp| u64::try_from(now.duration_since(seen).as_secs()).unwrap_or(0);
         tracing::info!(
@@ -69,6 +71,7 @@ async fn log(app: &App, done: &BTreeMap<&str, Count>, now: Timestamp) {
             delivered,
             parked,
             dead,
+            filtered,
             waiting = letters.map(|letters| letters.parked),
             buried = letters.map(|letters| letters.dead),
             oldest_waiting_s = letters.and_then(|letters| letters.oldest_parked).map(age),
@@ -96,7 +99,13 @@ async fn redeliver_to(app: &App, name: &str, now: Timestamp, deadline: Instant) 
                 sum.parked += fresh.len() as u64;
                 break; // not even tried, so neither counted as an attempt nor put off
             }
-            (Some(instance), _) => sum += send_all(app, instance, fresh, now, deadline).await?,
+            (Some(instance), _) => {
+                let (fresh, withheld) = withhold(app, fresh).await?;
+                let count = Count { filtered: withheld, ..Count::default() };
+                instance.counters.add(count);
+                sum += count;
+                sum += send_all(app, instance, fresh, now, deadline).await?;
+            }
             (None, UNDECODABLE) => sum += again_from_the_start(app, &fresh).await?,
             (None, _) => {
                 tracing::warn!(
@@ -111,10 +120,37 @@ async fn redeliver_to(app: &App, name: &str, now: Timestamp, deadline: Instant) 
     Ok(sum)
 }
 
+/// Settles the letters of copies that waited for the preferred source's, where those came meanwhile. The letters that are left, and how many
+/// were settled.
+async fn withhold(app: &App, letters: Vec<(Key, Letter)>) -> Result<(Vec<(Key, Letter)>, u64), OutboxError> {
+    let Some(twins) = app.twins() else { return Ok((letters, 0)) };
+    let (waited, mut rest): (Vec<_>, Vec<_>) =
+        letters.into_iter().partition(|(_, letter)| letter.cause == Cause::Awaiting);
+    let mut withheld = 0;
+    for (key, letter) in waited {
+        let texts = Texts::default();
+        let mut decoded = Decoded::default();
+        decode(&letter.body, seen(&letter), &texts, &mut decoded);
+        let standings = twins.standings(&app.store, &decoded.events).await?;
+        if !standings.is_empty() && standings.iter().all(|standing| *standing == Standing::Withheld) {
+            app.outbox.settle(&key).await?;
+            withheld += 1;
+        } else {
+            rest.push((key, letter));
+        }
+    }
+    Ok((rest, withheld))
+}
+
+/// When a letter's event was seen.
+fn seen(letter: &Letter) -> Timestamp {
+    if letter.seen == Timestamp::UNIX_EPOCH { letter.first_failed } else { letter.seen }
+}
+
 /// Whether a letter has been tried for so long that it is given up. One that waits for a human to mend the settings never is: its event is
-/// fine.
+/// fine. Nor is one that was not tried yet.
 fn expired(app: &App, letter: &Letter, now: Timestamp) -> bool {
-    letter.cause != Cause::Misconfigured
+    !matches!(letter.cause, Cause::Misconfigured | Cause::Awaiting)
         && now.duration_since(letter.first_failed).unsigned_abs() > app.delivery.max_age
         && now > letter.first_failed
 }
@@ -160,8 +196,7 @@ async fn send(
     let mut decoded = Decoded::default();
     let mut owners = Vec::new();
     for (index, (_, letter)) in letters.iter().enumerate() {
-        let seen = if letter.seen == Timestamp::UNIX_EPOCH { letter.first_failed } else { letter.seen };
-        decode(&letter.body, seen, &texts, &mut decoded);
+        decode(&letter.body, seen(letter), &texts, &mut decoded);
         owners.resize(decoded.events.len(), index);
     }
     decoded.taken_at(now);
@@ -221,7 +256,10 @@ async fn settle(
         Fate::Parked { cause, reason, not_before } => {
             let next = now.saturating_add(delay(letter.attempts)).unwrap_or(now);
             let not_before = Some(not_before.map_or(next, |hint| hint.max(next)));
-            app.outbox.postpone(key, &Letter { cause, reason, attempts, not_before, ..letter.clone() }).await?;
+            // The time that it waited for another copy is none in which it failed.
+            let first_failed = if letter.cause == Cause::Awaiting { now } else { letter.first_failed };
+            let letter = Letter { cause, reason, attempts, not_before, first_failed, ..letter.clone() };
+            app.outbox.postpone(key, &letter).await?;
             count.parked += 1;
         }
     }

@@ -2,17 +2,21 @@
 
 use std::sync::atomic::Ordering;
 
+use futures::future::join;
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::object;
 use crate::app::App;
+use crate::graph::{CURSOR, Cursor};
 use crate::host::{HttpAnswer, InvocationReply};
 use crate::outbox::{Count, Counts, UNDECODABLE};
 
 /// Reports as JSON. Counters are this process' own; `waiting` and `buried` are counts of the store, shared by all instances, and `null`
 /// while the store cannot be asked: whoever looks then wants to read why, not an error page.
 pub(super) async fn run(app: &App) -> InvocationReply {
-    let (counts, error) = match app.outbox.counts().await {
+    let (counts, graph) = join(app.outbox.counts(), graph(app)).await;
+    let (counts, error) = match counts {
         Ok(counts) => (Some(counts), None),
         Err(error) => (None, Some(error.to_string())),
     };
@@ -44,10 +48,33 @@ pub(super) async fn run(app: &App) -> InvocationReply {
         "events": app.events.load(Ordering::Relaxed),
         "store": {"place": app.store.to_string(), "error": error},
         "destinations": destinations,
+        "graph": graph,
         "undecodable": undecodable,
         "not_configured": not_configured(app, counts.as_ref()),
     }));
     InvocationReply::http(HttpAnswer { status: 200, body })
+}
+
+/// How far reading from Microsoft Graph has come, by the cursor that all instances share.
+async fn graph(app: &App) -> Value {
+    if app.graph.is_none() {
+        return json!({"enabled": false});
+    }
+    let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
+    match app.store.document::<Cursor>(CURSOR).await {
+        Ok(document) => {
+            let Cursor { watermark, walk, not_before, last_success, last_error, .. } = document.content;
+            json!({
+                "enabled": true,
+                "watermark": time(watermark),
+                "pages_under_way": walk.map_or(0, |walk| walk.pages),
+                "not_before": time(not_before),
+                "last_success": time(last_success),
+                "last_error": last_error,
+            })
+        }
+        Err(error) => json!({"enabled": true, "last_error": error.to_string()}),
+    }
 }
 
 /// Letters of destinations that were taken out of `DESTINATIONS`: nobody sends them.

@@ -32,6 +32,14 @@ impl Bodies {
         bodies
     }
 
+    /// These bodies, as they are: for records that do not come through a hub.
+    #[must_use]
+    pub fn of<'b>(bodies: impl IntoIterator<Item = &'b [u8]>) -> Self {
+        let mut all = Self::default();
+        bodies.into_iter().for_each(|body| all.push(body));
+        all
+    }
+
     /// How many bodies there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -250,9 +250,11 @@ fn http_functions_want_a_key_and_one_method() {
 }
 
 #[test]
-fn redelivery_runs_every_minute() {
-    let function = json(&root().join("function-triggers/redeliver/function.json"));
-    let timer = &function["bindings"][0];
-    assert_eq!((timer["type"].as_str(), timer["schedule"].as_str()), (Some("timerTrigger"), Some("0 * * * * *")));
-    assert_eq!(timer["runOnStartup"], false, "each new instance would run it at once");
+fn redelivery_and_graph_run_every_minute() {
+    for route in ["redeliver", "graph"] {
+        let function = json(&root().join("function-triggers").join(route).join("function.json"));
+        let timer = &function["bindings"][0];
+        assert_eq!((timer["type"].as_str(), timer["schedule"].as_str()), (Some("timerTrigger"), Some("0 * * * * *")));
+        assert_eq!(timer["runOnStartup"], false, "each new instance would run it at once");
+    }
 }

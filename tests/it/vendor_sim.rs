@@ -30,6 +30,7 @@ use tokio::time::Instant;
 use crate::{contract, support};
 
 mod anomali;
+mod graph;
 mod inspark;
 mod logrhythm;
 mod logzio;
