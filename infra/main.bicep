@@ -1,7 +1,7 @@
 // Everything that Defender Relay needs in Azure. Modules and outputs only; each module has one reason to change.
 // `azd up` deploys this file with the values of main.bicepparam; without azd:
 // `az deployment sub create --location <region> --template-file infra/main.bicep --parameters <your>.bicepparam`.
-// infra/README.md is the map of the folder.
+// infra/README.md is the map of the folder. Needs Bicep 0.34.1 or later: modules have no names of their own here.
 
 targetScope = 'subscription'
 
@@ -59,20 +59,20 @@ param destinationSecrets object = {}
 @description('Other settings of the program or of the host: name to value, such as `DELIVERY__MAX_AGE`, `LOG_LEVEL` or `AzureFunctionsJobHost__extensions__eventHubs__maxEventBatchSize`.')
 param relaySettings object = {}
 
-@description('Settings of the function `graph` (alerts of the whole tenant by Microsoft Graph): name to value. Empty leaves the function off.')
+@description('Settings of the function `graph` (alerts of the whole tenant by Microsoft Graph): name to value; `{ GRAPH__ENABLED: \'true\' }` where the defaults do. Empty leaves the function off.')
 param graphSettings object = {}
 
-@description('Settings of the function `sync` (status of incidents and alerts): name to value. Empty leaves the function off.')
+@description('Settings of the function `sync` (status of incidents and alerts): name to value. `{ SYNC__MODE: \'dry_run\' }`, which is also what any other setting alone means, only tells what it would change; `on` changes it. Empty leaves the function off.')
 param syncSettings object = {}
 
 @description('Gives the app what `sync` needs to change something: Security Admin on subscriptions, Microsoft Sentinel Responder on workspaces.')
 param syncRoles bool = false
 
-@description('Ids (GUIDs) of the subscriptions whose alerts `sync` may change, with `syncRoles`. Empty: the one that is deployed to.')
+@description('Ids (GUIDs) of the subscriptions whose alerts `sync` reads and may change, and on which `syncRoles` gives it the role. Empty: the one that is deployed to.')
 @maxLength(50)
 param syncSubscriptionIds array = []
 
-@description('Resource ids of the workspaces whose incidents `sync` may change, with `syncRoles`. Empty: the workspace of this deployment.')
+@description('Resource ids of the workspaces whose incidents `sync` reads and may change, and on which `syncRoles` gives it the role. Empty: the workspace of this deployment.')
 @maxLength(50)
 param syncWorkspaceIds array = []
 
@@ -213,6 +213,11 @@ param lettersReplication string = zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS
 @minValue(0)
 @maxValue(3650)
 param deadLetterRetentionDays int = 90
+
+@description('Days after which a record of what `sync` changed is deleted. 0 never deletes one.')
+@minValue(0)
+@maxValue(3650)
+param auditRetentionDays int = 0
 
 @description('Days for which a deleted letter can be brought back.')
 @minValue(1)
@@ -431,20 +436,43 @@ var logs = streamLogs || activityLogToHub
 var trusted = exportAuth == 'trustedService' || privateNetwork
 // In a private network, the addresses of deployers are the only way in from outside; without any, there is none.
 var publicNetworkAccess = privateNetwork && empty(deployerAddressRanges) ? 'Disabled' : 'Enabled'
-var monitorPrivately = privateNetwork && privateMonitor
-var existingNetwork = !empty(appSubnetId) || !empty(endpointSubnetId)
+// Without the zones, what the app tells Azure Monitor would get lost: the public way is closed then.
+var monitorPrivately = !(privateNetwork && privateMonitor)
+  ? false
+  : empty(cloudZones.monitor) ? fail('privateMonitor: Microsoft lists no private DNS zones of Azure Monitor for this cloud') : true
+// One subnet alone would leave the app, or the endpoints, without a network.
+var existingNetwork = empty(appSubnetId) == empty(endpointSubnetId)
+  ? !empty(appSubnetId)
+  : fail('appSubnetId and endpointSubnetId: give both or neither')
 
 // ---------------------------------------------------------------- Settings of the program
 
 // Destinations of the kind `sentinel`, as their settings begin: `sentinel, eu-soc=sentinel` makes SENTINEL and EU_SOC. Each is set up for the rule of
 // this deployment, unless `destinationSettings` says otherwise.
 var sentinelNames = map(
-  filter(map(split(destinations, ','), item => split(replace(item, ' ', ''), '=')), item => last(item) == 'sentinel'),
+  filter(map(split(destinations, ','), item => map(split(item, '='), part => trim(part))), item => last(item) == 'sentinel'),
   item => toUpper(replace(first(item), '-', '_'))
 )
 
 // Tables that nobody writes to would only be in the way.
 var ownTables = relayTables && !empty(sentinelNames)
+
+// A function that is given settings is on for the program too, unless they say otherwise. `sync` begins with telling what it would change, and
+// may touch what it has roles for.
+var syncSubscriptions = empty(syncSubscriptionIds) ? [subscription().subscriptionId] : syncSubscriptionIds
+var syncWorkspaces = empty(syncWorkspaceIds) ? [workspaceId] : syncWorkspaceIds
+var graphDefaults = {
+  GRAPH__ENABLED: 'true'
+}
+var syncDefaults = {
+  SYNC__MODE: 'dry_run'
+  SYNC__SUBSCRIPTIONS: join(syncSubscriptions, ',')
+  SYNC__WORKSPACES: join(syncWorkspaces, ',')
+}
+var functionSettings = union(
+  empty(graphSettings) ? {} : union(graphDefaults, graphSettings),
+  empty(syncSettings) ? {} : union(syncDefaults, syncSettings)
+)
 
 var secretSettings = toObject(
   items(destinationSecrets),
@@ -454,7 +482,8 @@ var secretSettings = toObject(
 
 // ---------------------------------------------------------------- Private names and endpoints
 
-// Zones of what has no name in environment().
+// Zones of what has no name in environment(), as Microsoft's list has them (azure-docs, articles/private-link/private-endpoint-dns.md). It has none of
+// Azure Monitor for China.
 var privateZones = {
   AzureCloud: {
     sites: 'privatelink.azurewebsites.net'
@@ -476,12 +505,7 @@ var privateZones = {
   }
   AzureChinaCloud: {
     sites: 'privatelink.chinacloudsites.cn'
-    monitor: [
-      'privatelink.monitor.azure.cn'
-      'privatelink.oms.opinsights.azure.cn'
-      'privatelink.ods.opinsights.azure.cn'
-      'privatelink.agentsvc.azure-automation.cn'
-    ]
+    monitor: []
   }
 }
 var blobZone = 'privatelink.blob.${environment().suffixes.storage}'
@@ -594,8 +618,13 @@ module letters 'modules/storage.bicep' = {
     replication: lettersReplication
     containers: [lettersContainer]
     softDeleteDays: softDeleteDays
-    expiringPrefixes: ['${lettersContainer}/dead/']
-    expireAfterDays: deadLetterRetentionDays
+    // Never `parked/`, whose letters are under way, nor `cursors/`, without which functions begin anew.
+    expirations: [
+      { name: 'dead-letters', prefix: '${lettersContainer}/dead/', days: deadLetterRetentionDays }
+      { name: 'audit', prefix: '${lettersContainer}/audit/', days: auditRetentionDays }
+      // Marks of alerts that come both ways (GRAPH__PREFER): they serve for the time by which one way may be later than the other.
+      { name: 'seen', prefix: '${lettersContainer}/seen/', days: 14 }
+    ]
     publicNetworkAccess: publicNetworkAccess
     privateNetwork: privateNetwork
     allowedAddressRanges: deployerAddressRanges
@@ -740,7 +769,7 @@ module defenderAccess 'modules/access/defender.bicep' = if (trusted && (continuo
 }
 
 module alertAccess 'modules/access/subscription.bicep' = [
-  for id in (empty(syncSubscriptionIds) ? [subscription().subscriptionId] : syncSubscriptionIds): if (syncRoles) {
+  for id in syncSubscriptions: if (syncRoles) {
     scope: subscription(id)
     params: {
       appPrincipalId: identity.outputs.principalId
@@ -749,7 +778,7 @@ module alertAccess 'modules/access/subscription.bicep' = [
 ]
 
 module incidentAccess 'modules/access/workspace.bicep' = [
-  for id in (empty(syncWorkspaceIds) ? [workspaceId] : syncWorkspaceIds): if (syncRoles) {
+  for id in syncWorkspaces: if (syncRoles) {
     scope: resourceGroup(split(id, '/')[2], split(id, '/')[4])
     params: {
       appPrincipalId: identity.outputs.principalId
@@ -842,8 +871,7 @@ module app 'modules/function-app.bicep' = {
       ownTables ? toObject(sentinelNames, name => '${name}__ENDPOINT', name => tables!.outputs.endpoint) : {},
       ownTables ? toObject(sentinelNames, name => '${name}__RULE_ID', name => tables!.outputs.ruleImmutableId) : {},
       relaySettings,
-      graphSettings,
-      syncSettings,
+      functionSettings,
       destinationSettings,
       secretSettings
     )

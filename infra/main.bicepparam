@@ -8,6 +8,7 @@ using 'main.bicep'
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME')
 param location = readEnvironmentVariable('AZURE_LOCATION')
 param principalId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
+// azd itself knows only the id; the hook finds out the kind.
 param principalType = readEnvironmentVariable('AZURE_PRINCIPAL_TYPE', 'User')
 param defenderPrincipalId = readEnvironmentVariable('DEFENDER_PRINCIPAL_ID', '')
 

@@ -52,7 +52,7 @@ param eventHubNamespaceName string
 @maxLength(256)
 param eventHubName string
 
-@description('Name of the Event Hubs namespace of the hub for raw logs, in this resource group; may be the same. Empty when logs are not streamed.')
+@description('Name of the Event Hubs namespace of the hub for raw logs, in this resource group: another one than that of the alerts hub. Empty when logs are not streamed.')
 @maxLength(50)
 param logsNamespaceName string = ''
 

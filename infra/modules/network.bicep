@@ -25,9 +25,9 @@ param endpointAddressPrefix string
 @description('Sends what leaves the app through a NAT gateway with one fixed address.')
 param outboundAddress bool = true
 
-// Nobody calls into this subnet. What leaves it is not restricted here: destinations are the user's, on any port (syslog is not web).
-resource appGuard 'Microsoft.Network/networkSecurityGroups@2025-05-01' = {
-  name: '${name}-app'
+// Nobody calls in from the internet. What leaves is not restricted here: destinations are the user's, on any port (syslog is not web).
+resource guard 'Microsoft.Network/networkSecurityGroups@2025-05-01' = {
+  name: '${name}-guard'
   location: location
   tags: tags
   properties: {
@@ -41,45 +41,6 @@ resource appGuard 'Microsoft.Network/networkSecurityGroups@2025-05-01' = {
           priority: 4096
           protocol: '*'
           sourceAddressPrefix: 'Internet'
-          sourcePortRange: '*'
-          destinationAddressPrefix: '*'
-          destinationPortRange: '*'
-        }
-      }
-    ]
-  }
-}
-
-// `VirtualNetwork` means this network, those peered with it, and what is reached through a gateway: operators come from there.
-resource endpointGuard 'Microsoft.Network/networkSecurityGroups@2025-05-01' = {
-  name: '${name}-endpoints'
-  location: location
-  tags: tags
-  properties: {
-    securityRules: [
-      {
-        name: 'allow-services'
-        properties: {
-          description: 'HTTPS for storage, vault, site and Azure Monitor; AMQP over TLS for event hubs'
-          access: 'Allow'
-          direction: 'Inbound'
-          priority: 100
-          protocol: 'Tcp'
-          sourceAddressPrefix: 'VirtualNetwork'
-          sourcePortRange: '*'
-          destinationAddressPrefix: endpointAddressPrefix
-          destinationPortRanges: ['443', '5671']
-        }
-      }
-      {
-        name: 'deny-all'
-        properties: {
-          description: 'Nothing else'
-          access: 'Deny'
-          direction: 'Inbound'
-          priority: 4096
-          protocol: '*'
-          sourceAddressPrefix: '*'
           sourcePortRange: '*'
           destinationAddressPrefix: '*'
           destinationPortRange: '*'
@@ -145,7 +106,7 @@ resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
           ]
           natGateway: outboundAddress ? { id: gateway.id } : null
           networkSecurityGroup: {
-            id: appGuard.id
+            id: guard.id
           }
         }
       }
@@ -155,10 +116,11 @@ resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
           addressPrefix: endpointAddressPrefix
           defaultOutboundAccess: false
           networkSecurityGroup: {
-            id: endpointGuard.id
+            id: guard.id
           }
-          // Otherwise the security group would not hold for endpoints.
-          privateEndpointNetworkPolicies: 'Enabled'
+          // The security group is not asked for endpoints: from which addresses Flex Consumption comes to them is not documented, and one that
+          // admits the network alone shut the publishing out (Azure/azure-functions-host, issue 10620). Each endpoint asks for a token all the same.
+          privateEndpointNetworkPolicies: 'Disabled'
         }
       }
     ]

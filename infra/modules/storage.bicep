@@ -34,13 +34,8 @@ param containers array
 @maxValue(365)
 param softDeleteDays int = 7
 
-@description('Blobs whose name begins so are deleted after `expireAfterDays`: container and prefix, as `letters/dead/`.')
-param expiringPrefixes array = []
-
-@description('Days after which the blobs of `expiringPrefixes` are deleted, counted from when they were written. 0 never deletes them.')
-@minValue(0)
-@maxValue(3650)
-param expireAfterDays int = 0
+@description('What is deleted by age: `{ name, prefix, days }` with container and prefix as `letters/dead/`, and the days since a blob was written last. 0 days never delete.')
+param expirations array = []
 
 @description('Whether the public network has a way in at all. In a private network `Enabled` means: for `allowedAddressRanges`, and nobody else.')
 @allowed(['Enabled', 'Disabled'])
@@ -116,27 +111,28 @@ resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@20
   }
 ]
 
-resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-01-01' = if (expireAfterDays > 0 && !empty(expiringPrefixes)) {
+// A rule of 0 days is written all the same, switched off: a rule that is only left out of a later deployment would go on deleting.
+resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-01-01' = if (!empty(expirations)) {
   parent: account
   name: 'default'
   properties: {
     policy: {
       rules: [
-        {
-          name: 'expire'
-          enabled: true
+        for expiration in expirations: {
+          name: expiration.name
+          enabled: expiration.days > 0
           type: 'Lifecycle'
           definition: {
             actions: {
               baseBlob: {
                 delete: {
-                  daysAfterModificationGreaterThan: expireAfterDays
+                  daysAfterModificationGreaterThan: max(expiration.days, 1)
                 }
               }
             }
             filters: {
               blobTypes: ['blockBlob']
-              prefixMatch: expiringPrefixes
+              prefixMatch: [expiration.prefix]
             }
           }
         }

@@ -33,6 +33,23 @@ if ($tenant -ne $here) {
     Fail "the Azure CLI works in tenant $here, the subscription lies in ${tenant}: az account set --subscription $subscription"
 }
 
+# Keeps a value in the azd environment.
+function Keep([string] $name, [string] $value) {
+    $environment = @()
+    if ($env:AZURE_ENV_NAME) { $environment = @('--environment', $env:AZURE_ENV_NAME) }
+    & azd env set $name $value @environment
+    if ($LASTEXITCODE -ne 0) { Fail "azd did not keep $name" }
+}
+
+if (-not $env:AZURE_PRINCIPAL_ID) {
+    $kind = 'User'
+    $signedIn = Ask 'the Azure CLI is not signed in: az login' @('account', 'show', '--query', 'user.type')
+    if ($signedIn -eq 'servicePrincipal') { $kind = 'ServicePrincipal' }
+    $told = $env:AZURE_PRINCIPAL_TYPE
+    if (-not $told) { $told = 'User' }
+    if ($told -ne $kind) { Keep 'AZURE_PRINCIPAL_TYPE' $kind }
+}
+
 $registered = @(Ask "cannot list the resource providers of $subscription" @(
         'provider', 'list', '--subscription', $subscription, '--query', "[?registrationState=='Registered'].namespace"))
 foreach ($provider in $providers) {
@@ -68,8 +85,6 @@ In a cloud where it has another application id, take the object id from the port
 type Microsoft Applications; then: azd env set DEFENDER_PRINCIPAL_ID <object id>
 "@
 }
-$environment = @()
-if ($env:AZURE_ENV_NAME) { $environment = @('--environment', $env:AZURE_ENV_NAME) }
-& azd env set DEFENDER_PRINCIPAL_ID $principal @environment
-if ($LASTEXITCODE -ne 0) { Fail 'azd did not keep DEFENDER_PRINCIPAL_ID' }
+$code = 1
+Keep 'DEFENDER_PRINCIPAL_ID' $principal
 Write-Output "Defender for Cloud writes as $principal"

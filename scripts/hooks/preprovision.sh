@@ -2,10 +2,12 @@
 # azd, before it provisions: what the templates cannot do themselves.
 #
 # 1. Registers the resource providers that they need.
-# 2. Finds the principal as which Defender for Cloud writes to the event hub, and keeps its object id in the azd environment. Without its
+# 2. Tells them what kind of principal deploys: azd gives its id to a .bicepparam file, but not its kind, and Azure refuses a role for the wrong kind.
+# 3. Finds the principal as which Defender for Cloud writes to the event hub, and keeps its object id in the azd environment. Without its
 #    role an export looks fine and writes nothing, so nobody gets past here without it.
 #
 #   DEFENDER_PRINCIPAL_ID   that object id, if you give it yourself: azd env set DEFENDER_PRINCIPAL_ID <object id>
+#   AZURE_PRINCIPAL_ID      another principal than the one that is signed in, if you give it yourself; AZURE_PRINCIPAL_TYPE is yours to give too then
 #   EXPORT_AUTH             connectionString: nobody needs the principal, unless PRIVATE_NETWORK is true: then only that principal may write
 #   CONTINUOUS_EXPORT       false: only the policy of infra/policy needs it, so a missing one is said and no fault
 #
@@ -29,6 +31,11 @@ azure() {
     az "$@" --only-show-errors --output tsv
 }
 
+# Keeps a value in the azd environment.
+keep() {
+    azd env set "$1" "$2" ${AZURE_ENV_NAME:+--environment "$AZURE_ENV_NAME"}
+}
+
 command -v az >/dev/null || fail "the Azure CLI is missing: https://aka.ms/azure-cli; then: az login"
 here=$(azure account show --query tenantId) || fail "the Azure CLI is not signed in: az login"
 # `azd up` has asked for the subscription by now; `azd provision` may not have.
@@ -38,6 +45,12 @@ tenant=$(azure account show --subscription "$subscription" --query tenantId) ||
 # The directory is asked in the tenant of the CLI's own default subscription.
 [ "$tenant" = "$here" ] ||
     fail "the Azure CLI works in tenant $here, the subscription lies in $tenant: az account set --subscription $subscription"
+
+if [ -z "${AZURE_PRINCIPAL_ID:-}" ]; then
+    # A managed identity counts as a service principal here too.
+    case $(azure account show --query user.type) in servicePrincipal) kind=ServicePrincipal ;; *) kind=User ;; esac
+    [ "${AZURE_PRINCIPAL_TYPE:-User}" = "$kind" ] || keep AZURE_PRINCIPAL_TYPE "$kind"
+fi
 
 registered=$(azure provider list --subscription "$subscription" --query "[?registrationState=='Registered'].namespace")
 for provider in $PROVIDERS; do
@@ -78,5 +91,5 @@ In a cloud where it has another application id, take the object id from the port
 type Microsoft Applications; then: azd env set DEFENDER_PRINCIPAL_ID <object id>"
         ;;
 esac
-azd env set DEFENDER_PRINCIPAL_ID "$principal" ${AZURE_ENV_NAME:+--environment "$AZURE_ENV_NAME"}
+keep DEFENDER_PRINCIPAL_ID "$principal"
 echo "Defender for Cloud writes as $principal"

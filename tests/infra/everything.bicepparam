@@ -47,7 +47,8 @@ param graphSettings = {
   GRAPH__SERVICE_SOURCES: '*'
 }
 param syncSettings = {
-  SYNC__DRY_RUN: 'true'
+  SYNC__MODE: 'on'
+  SYNC__MAX_CHANGES_PER_HOUR: '30'
 }
 param syncRoles = true
 param syncSubscriptionIds = [
@@ -110,6 +111,7 @@ param alwaysReadyInstances = 2
 
 param lettersReplication = 'Standard_GZRS'
 param deadLetterRetentionDays = 365
+param auditRetentionDays = 730
 param softDeleteDays = 30
 param vaultSoftDeleteDays = 30
 

@@ -102,6 +102,33 @@ fn preprovision_finds_the_principal_and_registers_what_is_missing() {
 }
 
 #[test]
+fn preprovision_tells_what_kind_of_principal_deploys() {
+    // Who is signed in, what the environment says already, and what the hook writes into it.
+    let cases = [
+        ("servicePrincipal", None, Some("ServicePrincipal")),
+        ("servicePrincipal", Some(("AZURE_PRINCIPAL_TYPE", "ServicePrincipal")), None),
+        ("user", None, None),
+        // The same environment, first in a pipeline and then at a desk.
+        ("user", Some(("AZURE_PRINCIPAL_TYPE", "ServicePrincipal")), Some("User")),
+        // Somebody else than who is signed in: his kind is not ours to know.
+        ("servicePrincipal", Some(("AZURE_PRINCIPAL_ID", "group")), None),
+    ];
+    for (kind, given, told) in cases {
+        let answer = format!("echo {kind}");
+        let answers: Vec<(&str, &str)> =
+            [("'account show --query user.type'*", answer.as_str())].into_iter().chain(TENANT).collect();
+        let cloud = Cloud::new(&answers);
+        let mut variables = vec![("DEFENDER_PRINCIPAL_ID", "given")];
+        variables.extend(given);
+        let output = cloud.hook("preprovision.sh", &variables);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let calls = cloud.calls();
+        let written = calls.lines().find_map(|call| call.strip_prefix("azd env set AZURE_PRINCIPAL_TYPE "));
+        assert_eq!(written, told, "{kind}: {calls}");
+    }
+}
+
+#[test]
 fn preprovision_lets_nobody_on_without_the_principal() {
     // What the directory answers, the subscription (the CLI's own, or one of another tenant), and the reason to stop.
     let cases = [

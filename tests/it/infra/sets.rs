@@ -42,6 +42,25 @@ fn the_sets_are_what_their_names_say() {
     assert_eq!(set("private-network")["privateNetwork"], "true");
 }
 
+/// What main.bicep adds to the settings of a function that is given some.
+fn worked_out(set: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    let workspace = "/subscriptions/33333333-4444-4555-8666-777777777777/resourceGroups/rg/providers/Microsoft.OperationalInsights/workspaces/log";
+    let given = [("graphSettings", "graphDefaults"), ("syncSettings", "syncDefaults")];
+    given
+        .into_iter()
+        .filter(|(parameter, _)| set.get(*parameter).is_some_and(|value| value != "{}"))
+        .flat_map(|(_, variable)| main().object(variable))
+        .map(|(name, value)| {
+            let value = match value.as_str() {
+                "join(syncSubscriptions, ',')" => "33333333-4444-4555-8666-777777777777",
+                "join(syncWorkspaces, ',')" => workspace,
+                text => literal(text).unwrap(),
+            };
+            (name, value.to_owned())
+        })
+        .collect()
+}
+
 #[test]
 fn the_program_takes_the_settings_of_each_set() {
     for name in ["minimal", "everything", "private-network"] {
@@ -58,6 +77,7 @@ fn the_program_takes_the_settings_of_each_set() {
             // As main.bicep works them out.
             .env("SENTINEL__ENDPOINT", "https://dcr-x.westeurope-1.ingest.monitor.azure.com")
             .env("SENTINEL__RULE_ID", "dcr-00000000000000000000000000000000")
+            .envs(worked_out(&set))
             .envs(plain.into_iter().flatten().map(|(key, value)| (key, literal(&value).unwrap().to_owned())))
             .envs(secrets.keys().map(|key| (key, "a-secret")))
             .output()

@@ -196,7 +196,11 @@ fn names_agree_from_end_to_end() {
     assert_eq!(given(&main, "letters")["containers"], "[lettersContainer]");
     assert_eq!(app["stateUrl"], "'${letters.outputs.blobEndpoint}${lettersContainer}'");
     assert_eq!(given(&main, "access")["lettersContainerName"], "lettersContainer");
-    assert_eq!(given(&main, "letters")["expiringPrefixes"], "['${lettersContainer}/dead/']", "never what is parked");
+    let expirations = &given(&main, "letters")["expirations"];
+    let prefixes: Vec<&str> =
+        expirations.split("${lettersContainer}/").skip(1).filter_map(|rest| rest.split('\'').next()).collect();
+    assert_eq!(prefixes, ["dead/", "audit/", "seen/"], "never what is parked, never a cursor");
+    assert_eq!(main.get("param", "auditRetentionDays").value(), Some("0"));
     assert!(read("src/outbox/name.rs").contains("Self::Dead => \"dead\""));
     // The package: container -> site.
     assert_eq!(given(&main, "hostStorage")["containers"], "[packageContainer]");
