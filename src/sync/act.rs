@@ -157,7 +157,10 @@ impl Run<'_> {
         let what = format!("alert {id}");
         let from = match self.look_at_alert(&id).await? {
             Ok(Some(status)) => status,
-            Ok(None) => return Ok(Outcome::Again),
+            Ok(None) => {
+                self.left(&what, "it is gone, or was changed back a moment ago");
+                return Ok(Outcome::Left);
+            }
             Err(error) => {
                 self.failed(&what, &error, "");
                 return Ok(Outcome::Left);
@@ -254,8 +257,8 @@ impl Run<'_> {
     /// Notes that an alert has the status that this run gave it.
     fn observe_change(&mut self, key: &str, to: AlertStatus) {
         let now = self.now();
-        let observed = self.ledger.content.observe(key, to, now);
-        self.states.insert(key.to_owned(), observed.status);
+        self.ledger.content.observe(key, to, &self.id, now);
+        self.states.insert(key.to_owned(), to);
         self.ledger.content.remember(&self.states);
     }
 
@@ -381,7 +384,7 @@ impl Run<'_> {
     }
 
     /// Reads an incident anew, and its alerts where it has changed. Nothing where that fails or it is gone, which the ledger shows.
-    async fn look_at_incident(&mut self, key: &str) -> Result<Option<Incident>, Stop> {
+    pub(super) async fn look_at_incident(&mut self, key: &str) -> Result<Option<Incident>, Stop> {
         let Some((workspace, name)) = self.ledger.content.incidents.get(key).and_then(place) else {
             self.ledger.content.incidents.remove(key);
             return Ok(None);

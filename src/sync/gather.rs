@@ -104,13 +104,11 @@ impl Run<'_> {
         Ok(incident.modified)
     }
 
-    /// Notes an incident, and records a change of it that turns out to have happened.
+    /// Notes an incident, and records a claimed change of it that came to its end.
     pub(super) async fn note(&mut self, workspace: &WorkspaceId, incident: &Incident) -> Result<(), Stop> {
         let now = self.now();
-        if let Some(record) = self.ledger.content.note(workspace, incident, now) {
-            self.found(record).await?;
-        }
-        Ok(())
+        let ended = self.ledger.content.note(workspace, incident, &self.id, now);
+        self.ended(ended).await
     }
 
     /// Reads the alerts of every incident whose alerts were not read since it changed. What cannot be read now is read next time.
@@ -209,18 +207,19 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Takes the status of an alert as it was read just now, and records a change of it that turns out to have happened.
-    pub(super) async fn observe(&mut self, key: &str, status: AlertStatus) -> Result<AlertStatus, Stop> {
+    /// Takes the status of an alert as it was read just now, and records a claimed change of it that came to its end.
+    pub(super) async fn observe(&mut self, key: &str, status: AlertStatus) -> Result<Option<AlertStatus>, Stop> {
         let now = self.now();
-        let observed = self.ledger.content.observe(key, status, now);
-        self.states.insert(key.to_owned(), observed.status);
-        if let Some(record) = observed.found {
-            self.found(record).await?;
-        }
+        let observed = self.ledger.content.observe(key, status, &self.id, now);
+        match observed.status {
+            Some(status) => self.states.insert(key.to_owned(), status),
+            None => self.states.remove(key),
+        };
+        self.ended(observed.ended).await?;
         Ok(observed.status)
     }
 
-    /// Reads one alert anew; nothing where it is gone.
+    /// Reads one alert anew; nothing where it is gone, or its status cannot be gone by.
     pub(super) async fn look_at_alert(&mut self, id: &AlertId) -> Result<Result<Option<AlertStatus>, ApiError>, Stop> {
         let url = self.api.url(&id.to_string(), &[("api-version", ALERTS)]);
         let row: Row = match self.api.get(url, &[], self.deadline).await {
@@ -232,7 +231,7 @@ impl Run<'_> {
             Err(error) => return Ok(Err(error)),
         };
         match AlertStatus::parse(&row.properties.status) {
-            Some(status) => Ok(Ok(Some(self.observe(&id.key(), status).await?))),
+            Some(status) => Ok(Ok(self.observe(&id.key(), status).await?)),
             None => {
                 self.states.remove(&id.key());
                 Ok(Ok(None))

@@ -20,17 +20,17 @@ const CLOSING: [&str; 3] = ["classification", "classificationReason", "classific
 #[derive(Clone, Debug)]
 pub struct Incident {
     /// Its name.
-    pub name: String,
+    pub(super) name: String,
     /// Its version; without one it cannot be changed safely.
-    pub etag: String,
+    pub(super) etag: String,
     /// Its status.
-    pub status: IncidentStatus,
+    pub(super) status: IncidentStatus,
     /// Why it was closed.
-    pub classification: Option<Classification>,
+    pub(super) classification: Option<Classification>,
     /// What was said when it was closed.
-    pub comment: String,
+    pub(super) comment: String,
     /// When it was changed last.
-    pub modified: Timestamp,
+    pub(super) modified: Timestamp,
     whole: Members,
     properties: Members,
 }

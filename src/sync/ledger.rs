@@ -25,7 +25,7 @@ pub(super) const HOUR: Duration = Duration::from_secs(3600);
 /// How long another run's claim is respected: it makes its change, and waits for the answer, in far less.
 pub(super) const LEASE: Duration = Duration::from_secs(120);
 
-/// How long after a change the state before it is taken for an old copy, not for somebody's change back.
+/// How long after a change the state before it may be an old copy: only then is it taken for somebody's change back.
 pub(super) const SETTLING: Duration = Duration::from_secs(15 * 60);
 
 /// How far the clocks of two machines may differ.
@@ -47,58 +47,58 @@ const MEMORY: Duration = Duration::from_secs(30 * 24 * 3600);
 #[serde(default)]
 pub(super) struct Ledger {
     /// By workspace, and by ServiceNow instance: the latest change that was read.
-    pub cursors: BTreeMap<String, Timestamp>,
+    pub(super) cursors: BTreeMap<String, Timestamp>,
     /// The incidents that were read.
-    pub incidents: BTreeMap<String, Entry>,
+    pub(super) incidents: BTreeMap<String, Entry>,
     /// The alerts that were changed, by id.
-    pub alerts: BTreeMap<String, Memory>,
+    pub(super) alerts: BTreeMap<String, Memory>,
     /// The closed tickets that were read, by instance and `sys_id`.
-    pub tickets: BTreeMap<String, Ticket>,
+    pub(super) tickets: BTreeMap<String, Ticket>,
     /// When something was changed in the last hour.
-    pub changes: VecDeque<Timestamp>,
+    pub(super) changes: VecDeque<Timestamp>,
     /// Until when the service asked to be left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub not_before: Option<Timestamp>,
+    pub(super) not_before: Option<Timestamp>,
     /// When the last run ended.
-    pub last_run: Option<Timestamp>,
+    pub(super) last_run: Option<Timestamp>,
     /// What went wrong in it.
-    pub last_error: Option<String>,
+    pub(super) last_error: Option<String>,
 }
 
 /// An incident.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Entry {
     /// The workspace's id, as the settings have it.
-    pub workspace: String,
+    pub(super) workspace: String,
     /// Its name there.
-    pub name: String,
+    pub(super) name: String,
     /// Its status.
-    pub status: IncidentStatus,
+    pub(super) status: IncidentStatus,
     /// Why it was closed, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub classification: Option<Classification>,
+    pub(super) classification: Option<Classification>,
     /// Its version.
-    pub etag: String,
+    pub(super) etag: String,
     /// When it was changed last.
-    pub modified: Timestamp,
+    pub(super) modified: Timestamp,
     /// Its status when its alerts were read, for this version or an earlier one.
     #[serde(default)]
-    pub read: Option<IncidentStatus>,
+    pub(super) read: Option<IncidentStatus>,
     /// Whether its alerts are to be read: never, or not since it changed.
     #[serde(default)]
-    pub unread: bool,
+    pub(super) unread: bool,
     /// How many alerts of other products it holds.
     #[serde(default)]
-    pub others: u32,
+    pub(super) others: u32,
     /// Its Defender for Cloud alerts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub members: Vec<Member>,
+    pub(super) members: Vec<Member>,
     /// The version in which this program closed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub closed_by_us: Option<String>,
+    pub(super) closed_by_us: Option<String>,
     /// What this program does to it.
     #[serde(flatten)]
-    pub hand: Hand,
+    pub(super) hand: Hand,
 }
 
 /// An alert of an incident.
@@ -106,28 +106,28 @@ pub(super) struct Entry {
 #[serde(default)]
 pub(super) struct Member {
     /// `systemAlertId`, in lower case.
-    pub id: String,
+    pub(super) id: String,
     /// Other names by which it may be known, in lower case.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub aliases: Vec<String>,
+    pub(super) aliases: Vec<String>,
     /// The id of a resource that its link names.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub link: Option<String>,
+    pub(super) link: Option<String>,
     /// The alert in Defender for Cloud, once it was found; in lower case.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub alert: Option<String>,
+    pub(super) alert: Option<String>,
     /// By which name it was found.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub matched: Option<super::join::Matched>,
+    pub(super) matched: Option<super::join::Matched>,
     /// When the pair was last settled.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub agreed: Option<Agreed>,
+    pub(super) agreed: Option<Agreed>,
     /// Its status when it was last seen.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub known: Option<AlertStatus>,
+    pub(super) known: Option<AlertStatus>,
     /// Whether it came when the incident was closed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub late: bool,
+    pub(super) late: bool,
 }
 
 /// An alert that was changed.
@@ -136,38 +136,38 @@ pub(super) struct Member {
 pub(super) struct Memory {
     /// The last change, while nobody made another.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub wrote: Option<Wrote>,
+    pub(super) wrote: Option<Wrote>,
     /// What this program does to it.
     #[serde(flatten)]
-    pub hand: Hand,
+    pub(super) hand: Hand,
 }
 
 /// A change of an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wrote {
     /// Status before.
-    pub from: AlertStatus,
+    pub(super) from: AlertStatus,
     /// Status after.
-    pub to: AlertStatus,
+    pub(super) to: AlertStatus,
     /// When.
-    pub at: Timestamp,
+    pub(super) at: Timestamp,
 }
 
 /// A closed ticket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ticket {
     /// Name of the destination that keeps it.
-    pub desk: String,
+    pub(super) desk: String,
     /// What people call it.
-    pub number: String,
+    pub(super) number: String,
     /// `systemAlertId` of its alert, in lower case.
-    pub alert: String,
+    pub(super) alert: String,
     /// Whether it was closed as a false positive.
-    pub dismisses: bool,
+    pub(super) dismisses: bool,
     /// When it was changed last.
-    pub changed: Timestamp,
+    pub(super) changed: Timestamp,
     /// Whether there is nothing more to do because of that.
-    pub done: bool,
+    pub(super) done: bool,
 }
 
 /// What this program does to one thing.
@@ -176,13 +176,13 @@ pub(super) struct Ticket {
 pub(super) struct Hand {
     /// A change that is being made, or was when a run broke off.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub claim: Option<Record>,
+    pub(super) claim: Option<Record>,
     /// When it was changed in the last hour.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub writes: Vec<Timestamp>,
+    pub(super) writes: Vec<Timestamp>,
     /// Until when it is left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rests_until: Option<Timestamp>,
+    pub(super) rests_until: Option<Timestamp>,
 }
 
 /// Why a change is not made now, though it should be.
@@ -205,10 +205,19 @@ pub(super) enum Held {
 /// What becomes of an observation of an alert.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Observed {
-    /// The status to go by.
-    pub status: AlertStatus,
-    /// A change that was claimed and has happened, but was never recorded.
-    pub found: Option<Record>,
+    /// The status to go by; nothing while it cannot be told whether this is an old copy.
+    pub(super) status: Option<AlertStatus>,
+    /// A claimed change that came to an end unrecorded.
+    pub(super) ended: Option<Ended>,
+}
+
+/// The end of a claimed change that was not recorded yet.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Ended {
+    /// The change.
+    pub(super) record: Record,
+    /// Whether it was made. Otherwise the run broke off, and somebody changed the thing before anybody looked.
+    pub(super) happened: bool,
 }
 
 impl Hand {
@@ -312,25 +321,29 @@ impl Entry {
 }
 
 impl Ledger {
-    /// Takes the status of an alert as it was read just now.
-    pub(super) fn observe(&mut self, alert: &str, status: AlertStatus, now: Timestamp) -> Observed {
-        let mut observed = Observed { status, found: None };
-        if let Some(memory) = self.alerts.get_mut(alert) {
-            let claimed = memory.hand.claim.as_ref().and_then(|claim| Some((claim.alert_change()?, claim.clone())));
-            match (claimed, memory.wrote) {
-                (Some((wrote, record)), _) if wrote.to == status => {
-                    memory.wrote = Some(wrote);
-                    observed.found = Some(record);
-                }
-                // It did not happen, or has yet to; or somebody changed it after it happened.
-                (Some((wrote, _)), _) if wrote.from != status => memory.wrote = None,
-                (Some(_), _) | (None, None) => {}
-                (None, Some(wrote)) if wrote.to == status => {}
-                (None, Some(wrote)) if wrote.from == status && now < later(wrote.at, SETTLING) => {
-                    observed.status = wrote.to;
-                }
-                (None, Some(_)) => memory.wrote = None,
+    /// Takes the status of an alert as `run` has read it just now.
+    pub(super) fn observe(&mut self, alert: &str, status: AlertStatus, run: &str, now: Timestamp) -> Observed {
+        let mut observed = Observed { status: Some(status), ended: None };
+        let Some(memory) = self.alerts.get_mut(alert) else { return observed };
+        if let Some(claim) = memory.hand.claim.clone() {
+            let change = claim.alert_change();
+            let happened = change.is_some_and(|change| change.to == status);
+            let is_own = claim.run == run;
+            // Of a run that broke off, nobody knows whether it was that or a person who did the same.
+            memory.wrote = change.filter(|_| happened && is_own);
+            if happened {
+                observed.ended = Some(Ended { record: claim, happened });
+            } else if !is_own && now >= later(claim.at, LEASE) {
+                let is_as_before = change.is_some_and(|change| change.from == status);
+                observed.ended = (!is_as_before).then_some(Ended { record: claim, happened });
+                memory.hand.release();
             }
+            return observed;
+        }
+        match memory.wrote {
+            Some(wrote) if wrote.to == status => {}
+            Some(wrote) if wrote.from == status && now < later(wrote.at, SETTLING) => observed.status = None,
+            _ => memory.wrote = None,
         }
         observed
     }
@@ -343,8 +356,14 @@ impl Ledger {
         }
     }
 
-    /// Takes an incident as it was read just now; returns a change that was claimed and has happened, but was never recorded.
-    pub(super) fn note(&mut self, workspace: &WorkspaceId, incident: &Incident, now: Timestamp) -> Option<Record> {
+    /// Takes an incident as `run` has read it just now; returns a claimed change that came to an end unrecorded.
+    pub(super) fn note(
+        &mut self,
+        workspace: &WorkspaceId,
+        incident: &Incident,
+        run: &str,
+        now: Timestamp,
+    ) -> Option<Ended> {
         // A time from the future would make every later change look old.
         let modified = incident.modified.min(later(now, SKEW));
         let entry = match self.incidents.entry(key(workspace, &incident.name)) {
@@ -367,17 +386,28 @@ impl Ledger {
             }
             btree_map::Entry::Occupied(occupied) => occupied.into_mut(),
         };
-        if incident.etag == entry.etag || modified < entry.modified {
+        if modified < entry.modified {
+            return None;
+        }
+        let is_old = |claim: &Record| claim.run != run && now >= later(claim.at, LEASE);
+        if incident.etag == entry.etag {
+            // It was never made.
+            if entry.hand.claim.as_ref().is_some_and(is_old) {
+                entry.hand.release();
+            }
             return None;
         }
         entry.unread = true;
-        let claim = entry.hand.claim.clone().filter(|claim| claim.is_done(incident));
-        if claim.is_some() {
-            entry.changed_by_us(incident.etag.clone(), incident.status, modified);
+        let ended = entry.hand.claim.clone().map(|record| Ended { happened: record.is_done(incident), record });
+        let ended = ended.filter(|ended| ended.happened || is_old(&ended.record));
+        match &ended {
+            Some(Ended { happened: true, .. }) => entry.changed_by_us(incident.etag.clone(), incident.status, modified),
+            Some(_) => entry.hand.release(),
+            None => {}
         }
         (entry.status, entry.classification) = (incident.status, incident.classification);
         (entry.etag, entry.modified) = (incident.etag.clone(), modified);
-        claim
+        ended
     }
 
     /// Whether a change of an alert may be made now.
@@ -463,3 +493,5 @@ pub(super) fn later(time: Timestamp, by: Duration) -> Timestamp {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod world;

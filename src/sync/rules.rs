@@ -15,37 +15,37 @@ use super::status::{AlertStatus, Classification, Direction, IncidentStatus};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Agreed {
     /// Of the incident.
-    pub incident: IncidentStatus,
+    pub(super) incident: IncidentStatus,
     /// Of the alert.
-    pub alert: AlertStatus,
+    pub(super) alert: AlertStatus,
 }
 
 /// An incident as it is now, with the Defender for Cloud alerts that it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Case {
     /// Its status.
-    pub status: IncidentStatus,
+    pub(super) status: IncidentStatus,
     /// Why it was closed, if it is.
-    pub classification: Option<Classification>,
+    pub(super) classification: Option<Classification>,
     /// Whether it is as this program closed it: nobody changed it since.
-    pub closed_by_us: bool,
+    pub(super) closed_by_us: bool,
     /// How many alerts of other products it holds.
-    pub others: u32,
+    pub(super) others: u32,
     /// Its Defender for Cloud alerts.
-    pub parts: Vec<Part>,
+    pub(super) parts: Vec<Part>,
 }
 
 /// An alert of an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Part {
     /// Its status now; nothing where it is not found, or where it may not be changed.
-    pub now: Option<AlertStatus>,
+    pub(super) now: Option<AlertStatus>,
     /// Whether it is in the state that this program brought about: nobody changed it since.
-    pub ours: bool,
+    pub(super) ours: bool,
     /// When the pair was last settled.
-    pub agreed: Option<Agreed>,
+    pub(super) agreed: Option<Agreed>,
     /// Whether it came to the incident only when that was closed.
-    pub late: bool,
+    pub(super) late: bool,
 }
 
 /// What is to be done now, at most one of many.
@@ -154,7 +154,7 @@ impl fmt::Display for WhyNot {
         f.write_str(match self {
             Self::OtherProducts => "stays open: it holds alerts of other products",
             Self::Unknown => {
-                "is left alone: not found among the alerts of SYNC__SUBSCRIPTIONS, or not without doubt, or of unknown status"
+                "is left alone: not found among the alerts of SYNC__SUBSCRIPTIONS, or not without doubt, or its status is not clear yet"
             }
             Self::Late => "is left alone: it came to the incident after that was closed",
             Self::AlertReopened => "is left alone: somebody opened it again",
@@ -170,11 +170,11 @@ impl fmt::Display for WhyNot {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Decision {
     /// What is to be done, and why. After each the case is another.
-    pub steps: Vec<(Step, Why)>,
+    pub(super) steps: Vec<(Step, Why)>,
     /// The parts that are settled in their present states.
-    pub settled: Vec<usize>,
+    pub(super) settled: Vec<usize>,
     /// What is left as it is though the sides differ, and why: a part, or the incident.
-    pub left: Vec<(Option<usize>, WhyNot)>,
+    pub(super) left: Vec<(Option<usize>, WhyNot)>,
 }
 
 /// Decides a case.

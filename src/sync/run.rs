@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::act::Outcome;
-use super::audit::{FOUND, Record};
+use super::audit::{FOUND, Record, UNCLEAR};
 use super::join::Index;
-use super::ledger::{HOUR, Held, Ledger, NAME};
+use super::ledger::{Ended, HOUR, Held, Ledger, NAME};
 use super::report::Report;
 use super::rules::{Step, decide};
 use super::settings::Wishes;
@@ -89,6 +89,7 @@ impl Run<'_> {
             tracing::warn!(forgotten, "the ledger is full: what was changed the longest time ago is forgotten");
         }
         self.read_incidents().await?;
+        self.look_after_claims().await?;
         self.read_tickets().await;
         self.read_alerts().await?;
         self.follow_tickets().await?;
@@ -102,6 +103,16 @@ impl Run<'_> {
         self.ledger.content.last_run = Some(self.now());
         self.ledger.content.last_error = self.report.error();
         self.write().await
+    }
+
+    /// Looks what became of changes of incidents that a run claimed and never recorded: nothing else may bring those incidents up again.
+    async fn look_after_claims(&mut self) -> Result<(), Stop> {
+        let claimed = self.ledger.content.incidents.iter().filter(|(_, entry)| entry.hand.claim.is_some());
+        let keys: Vec<String> = claimed.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.look_at_incident(&key).await?;
+        }
+        Ok(())
     }
 
     /// The incidents, the change that is waiting longest first.
@@ -195,12 +206,14 @@ impl Run<'_> {
         Ok(self.store.replace(NAME, &mut self.ledger).await?)
     }
 
-    /// Records a change that was claimed, by this run or another, and is found to have happened.
-    pub(super) async fn found(&mut self, record: Record) -> Result<(), Stop> {
-        if self.rehearses {
-            return Ok(());
+    /// Records a claimed change, of this run or another, that is found to have come to an end.
+    pub(super) async fn ended(&mut self, ended: Option<Ended>) -> Result<(), Stop> {
+        match ended {
+            Some(Ended { record, happened }) if !self.rehearses => {
+                self.record(record, if happened { FOUND } else { UNCLEAR }).await
+            }
+            _ => Ok(()),
         }
-        self.record(record, FOUND).await
     }
 
     /// Writes the audit record of a change, then lets go of its claim: in this order, so that no change goes without.

@@ -90,27 +90,27 @@ impl Mode {
 #[derive(Clone, Debug)]
 pub(super) struct Wishes {
     /// What may be done.
-    pub mode: Mode,
+    pub(super) mode: Mode,
     /// The workspaces that are read and may be changed.
-    pub workspaces: Vec<WorkspaceId>,
+    pub(super) workspaces: Vec<WorkspaceId>,
     /// The subscriptions whose alerts are read and may be changed, in lower case.
-    pub subscriptions: BTreeSet<String>,
+    pub(super) subscriptions: BTreeSet<String>,
     /// Which side follows.
-    pub direction: Direction,
+    pub(super) direction: Direction,
     /// Most changes within an hour.
-    pub cap: usize,
+    pub(super) cap: usize,
     /// How incidents are closed whose alerts were not all dismissed.
-    pub classification: Classification,
+    pub(super) classification: Classification,
     /// How far back the first run reads.
-    pub lookback: Duration,
+    pub(super) lookback: Duration,
     /// How much is read again.
-    pub overlap: Duration,
+    pub(super) overlap: Duration,
     /// Root of Resource Manager.
-    pub root: Url,
+    pub(super) root: Url,
     /// Names of the destinations whose tickets close alerts.
-    pub desks: Vec<String>,
+    pub(super) desks: Vec<String>,
     /// Values of `close_code` that dismiss, in lower case.
-    pub dismissing: BTreeSet<String>,
+    pub(super) dismissing: BTreeSet<String>,
 }
 
 impl Wishes {

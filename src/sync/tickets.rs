@@ -124,7 +124,7 @@ impl Run<'_> {
         let from = match self.look_at_alert(&id).await? {
             Ok(Some(status)) if status.is_over() => return Ok(true),
             Ok(Some(status)) => status,
-            Ok(None) => return Ok(true),
+            Ok(None) => return Ok(false),
             Err(error) => {
                 self.failed(&what, &error, "");
                 return Ok(false);

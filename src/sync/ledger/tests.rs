@@ -48,13 +48,13 @@ fn wrote(ledger: &mut Ledger, from: &str, to: &str, at: Timestamp) {
 fn an_old_copy_is_not_taken_for_a_change() {
     let mut ledger = Ledger::default();
     wrote(&mut ledger, "Active", "Resolved", time("07:00:00"));
-    let status = |ledger: &mut Ledger, status, at| ledger.observe("a", status, time(at)).status;
-    assert_eq!(status(&mut ledger, AlertStatus::Active, "07:14:59"), AlertStatus::Resolved);
+    let status = |ledger: &mut Ledger, status, at| ledger.observe("a", status, "run", time(at)).status;
+    assert_eq!(status(&mut ledger, AlertStatus::Active, "07:14:59"), None);
     assert!(ledger.alerts["a"].wrote.is_some());
-    assert_eq!(status(&mut ledger, AlertStatus::Active, "07:15:00"), AlertStatus::Active, "now it is somebody's");
+    assert_eq!(status(&mut ledger, AlertStatus::Active, "07:15:00"), Some(AlertStatus::Active), "now it is somebody's");
     assert!(ledger.alerts["a"].wrote.is_none());
     wrote(&mut ledger, "Active", "Resolved", time("07:00:00"));
-    assert_eq!(status(&mut ledger, AlertStatus::Dismissed, "07:00:01"), AlertStatus::Dismissed);
+    assert_eq!(status(&mut ledger, AlertStatus::Dismissed, "07:00:01"), Some(AlertStatus::Dismissed));
     assert!(ledger.alerts["a"].wrote.is_none(), "nobody's old copy: it was never so");
 }
 
@@ -66,33 +66,40 @@ fn a_claim_tells_afterwards_what_happened() {
         hand.claim(record("alert", "Active", "Resolved", time("07:00:00")));
         ledger
     };
-    let mut ledger = claimed();
-    let observed = ledger.observe("a", AlertStatus::Resolved, time("07:03:00"));
-    assert_eq!(observed.found.unwrap().to, "Resolved");
-    assert_eq!(ledger.alerts["a"].wrote.unwrap().at, time("07:00:00"), "it is ours");
-    let mut ledger = claimed();
-    let observed = ledger.observe("a", AlertStatus::Active, time("07:03:00"));
-    assert_eq!((observed.status, observed.found), (AlertStatus::Active, None), "it has yet to happen");
-    assert!(ledger.alerts["a"].hand.claim.is_some());
-    let mut ledger = claimed();
-    assert_eq!(ledger.observe("a", AlertStatus::Dismissed, time("07:03:00")).found, None);
-    assert!(ledger.alerts["a"].wrote.is_none(), "somebody else was faster");
+    let see = |status, run, at| {
+        let mut ledger = claimed();
+        let observed = ledger.observe("a", status, run, time(at));
+        let memory = ledger.alerts.remove("a").unwrap();
+        (observed.ended.map(|ended| ended.happened), memory.wrote.is_some(), memory.hand.claim.is_some())
+    };
+    use AlertStatus::{Active, Dismissed, Resolved};
+    // It has happened. The claim stays until that is recorded.
+    assert_eq!(see(Resolved, "run", "07:00:01"), (Some(true), true, true));
+    assert_eq!(see(Resolved, "other", "07:03:00"), (Some(true), false, true), "a person may have done the same");
+    // It has yet to happen, or never will.
+    assert_eq!(see(Active, "run", "07:03:00"), (None, false, true));
+    assert_eq!(see(Active, "other", "07:01:59"), (None, false, true));
+    assert_eq!(see(Active, "other", "07:02:00"), (None, false, false));
+    // Somebody changed it.
+    assert_eq!(see(Dismissed, "run", "07:03:00"), (None, false, true));
+    assert_eq!(see(Dismissed, "other", "07:02:00"), (Some(false), false, false));
 }
 
 #[test]
 fn a_claim_of_an_incident_is_known_by_its_mark() {
     for (comment, found) in [("by somebody", false), ("", true)] {
         let mut ledger = Ledger::default();
-        ledger.note(&workspace(), &incident("New", "1", "07:00:00", ""), time("07:01:00"));
+        ledger.note(&workspace(), &incident("New", "1", "07:00:00", ""), "other", time("07:01:00"));
         let key = key(&workspace(), "7");
         let entry = ledger.incidents.get_mut(&key).unwrap();
         entry.members = vec![Member { known: Some(AlertStatus::Resolved), ..Member::default() }];
         let claim = record("incident", "New", "Closed", time("07:02:00"));
         entry.hand.claim(claim.clone());
         let comment = if found { claim.comment() } else { comment.to_owned() };
-        let note = ledger.note(&workspace(), &incident("Closed", "2", "07:02:01", &comment), time("07:03:00"));
+        let note = ledger.note(&workspace(), &incident("Closed", "2", "07:02:01", &comment), "other", time("07:05:00"));
         let entry = &ledger.incidents[&key];
-        assert_eq!(note.is_some(), found);
+        assert_eq!(note.map(|ended| ended.happened), Some(found));
+        assert_eq!(entry.hand.claim.is_some(), found, "until it is recorded");
         assert_eq!(entry.closed_by_us.as_deref(), found.then_some("2"));
         let agreed = Agreed { incident: IncidentStatus::Closed, alert: AlertStatus::Resolved };
         assert_eq!(entry.members[0].agreed, found.then_some(agreed));
@@ -104,13 +111,13 @@ fn a_claim_of_an_incident_is_known_by_its_mark() {
 fn an_older_copy_of_an_incident_changes_nothing() {
     let mut ledger = Ledger::default();
     let now = time("08:00:00");
-    ledger.note(&workspace(), &incident("Closed", "2", "07:10:00", ""), now);
-    ledger.note(&workspace(), &incident("New", "1", "07:00:00", ""), now);
+    ledger.note(&workspace(), &incident("Closed", "2", "07:10:00", ""), "other", now);
+    ledger.note(&workspace(), &incident("New", "1", "07:00:00", ""), "other", now);
     let entry = ledger.incidents.values().next().unwrap();
     assert_eq!((entry.etag.as_str(), entry.status), ("2", IncidentStatus::Closed));
     // A time from the future does not hide what is changed after it.
-    ledger.note(&workspace(), &incident("Active", "3", "23:00:00", ""), now);
-    ledger.note(&workspace(), &incident("Closed", "4", "08:10:00", ""), time("08:11:00"));
+    ledger.note(&workspace(), &incident("Active", "3", "23:00:00", ""), "other", now);
+    ledger.note(&workspace(), &incident("Closed", "4", "08:10:00", ""), "other", time("08:11:00"));
     assert_eq!(ledger.incidents.values().next().unwrap().etag, "4");
 }
 
@@ -120,7 +127,7 @@ fn an_alert_that_comes_to_a_closed_incident_is_late() {
     let key = key(&workspace(), "7");
     let member = |id: &str| Member { id: id.into(), ..Member::default() };
     let mut take = |status: &str, etag: &str, at: &str, ids: &[&str]| {
-        ledger.note(&workspace(), &incident(status, etag, at, ""), time("08:00:00"));
+        ledger.note(&workspace(), &incident(status, etag, at, ""), "other", time("08:00:00"));
         let entry = ledger.incidents.get_mut(&key).unwrap();
         entry.take_members(ids.iter().map(|id| member(id)).collect(), 0);
         entry.members.iter().map(|member| member.late).collect::<Vec<_>>()
@@ -216,7 +223,7 @@ fn what_is_old_is_forgotten_and_what_is_too_much() {
 #[test]
 fn it_is_read_back_as_it_was_written() {
     let mut ledger = Ledger::default();
-    ledger.note(&workspace(), &incident("New", "1", "07:00:00", ""), time("07:01:00"));
+    ledger.note(&workspace(), &incident("New", "1", "07:00:00", ""), "other", time("07:01:00"));
     let entry = ledger.incidents.values_mut().next().unwrap();
     entry.hand.claim(record("incident", "New", "Closed", time("07:02:00.123")));
     entry.members.push(Member {
