@@ -26,6 +26,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 pub use audit::Record;
+pub use join::Matched;
 pub use report::Report;
 pub use settings::{Mode, SETTINGS};
 

@@ -44,7 +44,7 @@ Exit codes:
 
 pub(super) async fn run(args: &CheckArgs, environment: &Values, console: &Console) -> anyhow::Result<ExitCode> {
     let sources = args.settings.read(environment)?;
-    let instances = app::check(&sources.values)?.instances;
+    let app::Checked { instances, sync, .. } = app::check(&sources.values)?;
     for instance in &instances {
         for warning in instance.outlet.destination.warnings() {
             console.warn(&format!("warning: {}: {warning}", instance.outlet.name));
@@ -63,6 +63,11 @@ pub(super) async fn run(args: &CheckArgs, environment: &Values, console: &Consol
         good &= say(console, "store", listed.map(|()| store.to_string()).map_err(|error| error.to_string()));
         for (instance, answer) in instances.iter().zip(answers) {
             good &= say(console, &instance.outlet.name, answer);
+        }
+        if let Some(sync) = sync {
+            for (what, answer) in sync.probe(Instant::now() + PATIENCE).await {
+                good &= say(console, &format!("sync, {what}"), answer.map(|()| "answers as it should".to_owned()));
+            }
         }
     } else {
         for instance in &instances {

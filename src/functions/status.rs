@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::object;
@@ -11,7 +12,7 @@ use crate::outbox::{Count, Counts, UNDECODABLE};
 
 /// Reports as JSON. Counters are this process' own; `waiting` and `buried` are counts of the store, shared by all instances, and `null`
 /// while the store cannot be asked: whoever looks then wants to read why, not an error page.
-pub(super) async fn run(app: &App) -> InvocationReply {
+pub(super) async fn run(app: &App, now: Timestamp) -> InvocationReply {
     let (counts, error) = match app.outbox.counts().await {
         Ok(counts) => (Some(counts), None),
         Err(error) => (None, Some(error.to_string())),
@@ -46,8 +47,26 @@ pub(super) async fn run(app: &App) -> InvocationReply {
         "destinations": destinations,
         "undecodable": undecodable,
         "not_configured": not_configured(app, counts.as_ref()),
+        "sync": synchronisation(app, now).await,
     }));
     InvocationReply::http(HttpAnswer { status: 200, body })
+}
+
+/// How the synchronisation does; `null` where there is none.
+async fn synchronisation(app: &App, now: Timestamp) -> Value {
+    let Some(sync) = &app.sync else { return Value::Null };
+    let mut row = object(json!({"mode": sync.mode().name()}));
+    row.extend(match sync.standing(&app.store, now).await {
+        Ok(standing) => object(json!({
+            "last_run": standing.last_run.map(|time| time.to_string()),
+            "last_error": standing.last_error,
+            "changes_this_hour": standing.changes_this_hour,
+            "waits_until": standing.waits_until.map(|time| time.to_string()),
+            "watched_incidents": standing.watched,
+        })),
+        Err(error) => object(json!({"last_run": null, "last_error": error.to_string()})),
+    });
+    row.into()
 }
 
 /// Letters of destinations that were taken out of `DESTINATIONS`: nobody sends them.

@@ -236,11 +236,7 @@ impl Run<'_> {
             match self.look_at_alert(id).await? {
                 Ok(Some(status)) if status == *to => return Ok(Outcome::Done),
                 Ok(Some(status)) if status == *from && Instant::now() < until => {}
-                Ok(_) => {
-                    self.failed(&what, &error, "");
-                    return Ok(Outcome::Left);
-                }
-                Err(_) => {
+                Ok(_) | Err(_) => {
                     self.failed(&what, &error, "");
                     return Ok(Outcome::Left);
                 }

@@ -213,7 +213,7 @@ pub(super) fn decide(case: &Case, direction: Direction) -> Decision {
     };
     // A change of an incident settles its parts when it is done. Until then they must show that it is owed.
     let is_settled = |number: usize, part: &Part| {
-        part.now.is_some() && !changes_incident && !changes(number) && !(awaits && part.is_over())
+        !(part.now.is_none() || changes_incident || changes(number) || awaits && part.is_over())
     };
     decision.settled = case
         .parts
