@@ -46,7 +46,7 @@ pub const BUDGET: Duration = Duration::from_secs(150);
 
 /// Requests to Resource Manager: it lets an identity read 250 times at once in a subscription, and 25 times a second from then on.
 /// <https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling>
-const PACES: &[Pace] = &[Pace { parcels: 600, records: usize::MAX, per: Duration::from_secs(60) }];
+const PACES: &[Pace] = &[Pace { parcels: 1200, records: usize::MAX, per: Duration::from_secs(60) }];
 
 /// The opened synchronisation.
 #[derive(Debug)]

@@ -47,7 +47,7 @@ pub(super) async fn run(app: &App, now: Timestamp) -> Result<InvocationReply, Fa
     );
     match report.failures.is_empty() {
         true => Ok(InvocationReply::success(vec![line])),
-        false => Err(Failed(report.failures.join("; "))),
+        false => Err(Failed(report.error().unwrap_or_default())),
     }
 }
 

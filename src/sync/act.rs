@@ -146,7 +146,7 @@ impl Run<'_> {
         to: AlertStatus,
         why: Why,
     ) -> Result<Outcome, Stop> {
-        if self.look_at_incident(key).await?.is_none() {
+        if self.look_at_incident(key, true).await?.is_none() {
             return Ok(self.outcome_of_look(key));
         }
         let Some(entry) = self.ledger.content.incidents.get(key).cloned() else { return Ok(Outcome::Gone) };
@@ -260,7 +260,7 @@ impl Run<'_> {
 
     /// Changes an incident because of its alerts, if all of them still say so.
     pub(super) async fn change_incident(&mut self, key: &str, change: Change, why: Why) -> Result<Outcome, Stop> {
-        let Some(incident) = self.look_at_incident(key).await? else { return Ok(self.outcome_of_look(key)) };
+        let Some(incident) = self.look_at_incident(key, true).await? else { return Ok(self.outcome_of_look(key)) };
         let Some(entry) = self.ledger.content.incidents.get(key).cloned() else { return Ok(Outcome::Gone) };
         let Some((workspace, name)) = place(&entry) else { return Ok(Outcome::Gone) };
         let what = format!("incident {name}");
@@ -319,7 +319,7 @@ impl Run<'_> {
             match &error {
                 ApiError::Unwell { .. } => {
                     // A look tells whether it was done, and records it if so.
-                    if self.look_at_incident(key).await?.is_none() {
+                    if self.look_at_incident(key, true).await?.is_none() {
                         return Ok(self.outcome_of_look(key));
                     }
                     let Some(entry) = self.ledger.content.incidents.get(key) else { return Ok(Outcome::Gone) };
@@ -375,12 +375,13 @@ impl Run<'_> {
                 entry.read = Some(entry.status);
                 self.record(record.clone(), DONE).await
             }
-            _ => self.look_at_incident(key).await.map(drop),
+            _ => self.look_at_incident(key, true).await.map(drop),
         }
     }
 
-    /// Reads an incident anew, and its alerts where it has changed. Nothing where that fails or it is gone, which the ledger shows.
-    pub(super) async fn look_at_incident(&mut self, key: &str) -> Result<Option<Incident>, Stop> {
+    /// Reads an incident anew, and its alerts where it has changed, or in any case where `with_alerts` says so. Nothing where that fails or it is
+    /// gone, which the ledger shows.
+    pub(super) async fn look_at_incident(&mut self, key: &str, with_alerts: bool) -> Result<Option<Incident>, Stop> {
         let Some((workspace, name)) = self.ledger.content.incidents.get(key).and_then(place) else {
             self.ledger.content.incidents.remove(key);
             return Ok(None);
@@ -402,11 +403,13 @@ impl Run<'_> {
         // Under another name it would be noted as another one.
         incident.name = name.to_string();
         self.note(&workspace, &incident).await?;
-        match members(self.api, &workspace, &name, self.deadline).await {
-            Ok((members, others)) => self.take_members(key, members, others),
-            Err(error) => {
-                self.failed(&format!("incident {name}"), &error, "");
-                return Ok(None);
+        if with_alerts || self.ledger.content.incidents.get(key).is_some_and(|entry| entry.unread) {
+            match members(self.api, &workspace, &name, self.deadline).await {
+                Ok((members, others)) => self.take_members(key, members, others),
+                Err(error) => {
+                    self.failed(&format!("incident {name}"), &error, "");
+                    return Ok(None);
+                }
             }
         }
         // An old copy, whatever it says, is nothing to write back.

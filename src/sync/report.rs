@@ -4,6 +4,9 @@ use jiff::Timestamp;
 
 use super::audit::Record;
 
+/// Most failures that are told in one line.
+const TOLD: usize = 5;
+
 /// What a run has to tell.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
@@ -32,6 +35,12 @@ impl Report {
     #[must_use]
     pub fn error(&self) -> Option<String> {
         let all: Vec<&str> = self.failures.iter().chain(&self.delays).map(String::as_str).collect();
-        (!all.is_empty()).then(|| all.join("; "))
+        let more = all.len().saturating_sub(TOLD);
+        let told = all[..all.len() - more].join("; ");
+        match (all.is_empty(), more) {
+            (true, _) => None,
+            (false, 0) => Some(told),
+            (false, more) => Some(format!("{told}; and {more} more")),
+        }
     }
 }

@@ -83,11 +83,6 @@ impl Bench {
         self.seed(&[alert(name, status)]).await;
     }
 
-    /// A person gives the incident, which holds these alerts, that status.
-    async fn incident(&self, number: u32, status: &str, alerts: &[&str]) {
-        self.seed(&[incident(number, status, alerts)]).await;
-    }
-
     /// What the alerts were told, in order: name and action.
     async fn actions(&self) -> Vec<(String, String)> {
         let received = self.simulator.list("received?vendor=arm&limit=100000").await;
