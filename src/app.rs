@@ -174,12 +174,6 @@ impl App {
         self.instances.iter().find(|instance| instance.outlet.name == name)
     }
 
-    /// The destinations whose closed tickets close alerts.
-    #[must_use]
-    pub fn desks(&self, sync: &Sync) -> Vec<&Outlet> {
-        desks(&self.instances, sync)
-    }
-
     pub(crate) fn count(counter: &AtomicU64, more: usize) {
         counter.fetch_add(more as u64, Ordering::Relaxed);
     }
@@ -224,7 +218,7 @@ pub fn check(values: &Values) -> Result<Checked, SettingsError> {
     let graph = collect(Graph::open(&Section::new("GRAPH", vec![graph::SETTINGS], values), &identity), &mut faults);
     let sync = collect(Sync::open(&Section::new("SYNC", vec![sync::SETTINGS], values), &identity), &mut faults);
     if let (Some(instances), Some(Some(sync))) = (&instances, &sync) {
-        faults.extend(sync.desks().iter().filter_map(|name| desk_fault(instances, name)));
+        faults.extend(sync.desk_faults(instances.iter().map(|instance| &instance.outlet)));
     }
     match (instances, store, delivery, graph, sync) {
         (Some(instances), Some(()), Some(delivery), Some(graph), Some(sync)) if faults.is_empty() => {
@@ -232,24 +226,6 @@ pub fn check(values: &Values) -> Result<Checked, SettingsError> {
         }
         _ => Err(SettingsError { faults }),
     }
-}
-
-/// The destinations whose closed tickets close alerts.
-#[must_use]
-pub fn desks<'a>(instances: &'a [Instance], sync: &Sync) -> Vec<&'a Outlet> {
-    let named = instances.iter().map(|instance| &instance.outlet).filter(|outlet| sync.desks().contains(&outlet.name));
-    named.collect()
-}
-
-/// What is wrong with a name in `SYNC__SERVICENOW`.
-fn desk_fault(instances: &[Instance], name: &str) -> Option<Fault> {
-    let named = instances.iter().find(|instance| instance.outlet.name == *name);
-    let problem = match named {
-        Some(instance) if instance.outlet.destination.tickets().is_some() => return None,
-        Some(_) => format!("{name:?} keeps no tickets; it must be a `servicenow` destination of MODE table or import"),
-        None => "names something that is not in DESTINATIONS".to_owned(),
-    };
-    Some(Fault { setting: "SYNC__SERVICENOW".to_owned(), problem })
 }
 
 /// Opens the store alone.

@@ -5,7 +5,9 @@
 
 mod act;
 mod audit;
+mod entry;
 mod gather;
+mod hand;
 mod ids;
 mod incident;
 mod join;
@@ -30,7 +32,8 @@ pub use join::Matched;
 pub use report::Report;
 pub use settings::{Mode, SETTINGS};
 
-use self::ledger::{HOUR, Ledger, NAME, later};
+use self::hand::HOUR;
+use self::ledger::{Ledger, NAME, later};
 use self::run::{Run, Stop};
 use self::settings::Wishes;
 use crate::api::Api;
@@ -38,7 +41,7 @@ use crate::batch::Pace;
 use crate::cloud::Service;
 use crate::deliver::Outlet;
 use crate::deliver::token::Identity;
-use crate::settings::{Section, SettingsError};
+use crate::settings::{Fault, Section, SettingsError};
 use crate::state::{Store, StoreError};
 
 /// Longest time of a run, far below the function's time-out.
@@ -85,12 +88,17 @@ impl Sync {
     /// # Errors
     /// Every faulty setting.
     pub fn open(section: &Section<'_>, identity: &Arc<Identity>) -> Result<Option<Self>, SettingsError> {
-        let Some(wishes) = Wishes::read(section)? else { return Ok(None) };
+        let wishes = Wishes::read(section);
         let api = Api::open(Service::Arm, section.cloud(), wishes.root.clone(), identity, PACES)
-            .map_err(|problem| section.fault("URL", &problem))
+            .map_err(|problem| {
+                if !section.is_faulty("URL") {
+                    section.fault("URL", &problem);
+                }
+            })
             .ok();
         let who = identity.who();
-        section.finish(api.map(|api| Self { wishes, api, who, rehearsal: Mutex::default() }))
+        let opened = api.map(|api| Self { wishes, api, who, rehearsal: Mutex::default() });
+        section.finish(opened.filter(|sync| sync.wishes.is_wanted()))
     }
 
     /// What may be done.
@@ -99,13 +107,27 @@ impl Sync {
         self.wishes.mode
     }
 
-    /// Names of the destinations whose closed tickets close alerts.
+    /// Of the destinations those whose closed tickets close alerts.
     #[must_use]
-    pub fn desks(&self) -> &[String] {
-        &self.wishes.desks
+    pub fn desks<'a>(&self, outlets: impl Iterator<Item = &'a Outlet>) -> Vec<&'a Outlet> {
+        outlets.filter(|outlet| self.wishes.desks.contains(&outlet.name)).collect()
     }
 
-    /// Runs once: changes what is to be changed. `desks` are the destinations that [`Sync::desks`] names.
+    /// What is wrong with `SYNC__SERVICENOW`, given the destinations that there are.
+    #[must_use]
+    pub fn desk_faults<'a>(&self, outlets: impl Iterator<Item = &'a Outlet> + Clone) -> Vec<Fault> {
+        let problem = |name: &String| match outlets.clone().find(|outlet| outlet.name == *name) {
+            Some(outlet) if outlet.destination.tickets().is_some() => None,
+            Some(_) => Some(format!(
+                "{name:?} keeps no tickets; it must be a `servicenow` destination of MODE table or import"
+            )),
+            None => Some("names something that is not in DESTINATIONS".to_owned()),
+        };
+        let faults = self.wishes.desks.iter().filter_map(problem);
+        faults.map(|problem| Fault { setting: "SYNC__SERVICENOW".to_owned(), problem }).collect()
+    }
+
+    /// Runs once: changes what is to be changed. `desks` are those of [`Sync::desks`].
     ///
     /// # Errors
     /// When the store fails. All else is in the report.
@@ -200,13 +222,11 @@ impl Sync {
         for workspace in &self.wishes.workspaces {
             let query = [("api-version", gather::INCIDENTS), ("$top", "1")];
             let answer = self.api.get::<pages::Page>(self.api.url(&workspace.incidents(), &query), &[], deadline).await;
-            let needs = "; the identity needs the role Microsoft Sentinel Responder on the workspace";
-            answers.push((format!("workspace {}", workspace.name()), told(answer.map(drop), needs)));
+            answers.push((format!("workspace {}", workspace.name()), told(answer.map(drop), gather::RESPONDER)));
         }
         for subscription in &self.wishes.subscriptions {
             let answer = self.api.get::<pages::Page>(gather::alerts(&self.api, subscription), &[], deadline).await;
-            let needs = "; the identity needs the role Security Admin on the subscription";
-            answers.push((format!("subscription {subscription}"), told(answer.map(drop), needs)));
+            answers.push((format!("subscription {subscription}"), told(answer.map(drop), gather::ADMIN)));
         }
         answers
     }
@@ -214,7 +234,7 @@ impl Sync {
 
 /// A probe's answer in words.
 fn told(answer: Result<(), crate::api::ApiError>, needs: &str) -> Result<(), String> {
-    answer.map_err(|error| if run::is_missing_right(&error) { format!("{error}{needs}") } else { error.to_string() })
+    answer.map_err(|error| if run::is_missing_right(&error) { format!("{error}; {needs}") } else { error.to_string() })
 }
 
 /// What came of a run.

@@ -46,7 +46,7 @@ pub(super) async fn run(args: &SyncArgs, environment: &Values, console: &Console
         SettingsError::of(if args.dry_run { "SYNC__WORKSPACES" } else { "SYNC__MODE" }, problem)
     })?;
     let store = app::open_store(&sources.values)?;
-    let desks = app::desks(&instances, &sync);
+    let desks = sync.desks(instances.iter().map(|instance| &instance.outlet));
     let rehearses = args.dry_run || sync.mode() == Mode::DryRun;
     console.progress("reading incidents and alerts");
     let now = Timestamp::now();

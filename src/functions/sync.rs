@@ -13,7 +13,7 @@ pub(super) async fn run(app: &App, now: Timestamp) -> Result<InvocationReply, Fa
     let Some(sync) = wanted else {
         return Ok(InvocationReply::success(vec!["not configured".to_owned()]));
     };
-    let desks = app.desks(sync);
+    let desks = sync.desks(app.instances.iter().map(|instance| &instance.outlet));
     let rehearses = sync.mode() == Mode::DryRun;
     let report = match rehearses {
         false => sync.run(&app.store, &desks, now).await,

@@ -6,9 +6,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
 
+use super::entry::{Entry, Member};
 use super::ids::{AlertId, IncidentName, WorkspaceId};
 use super::incident::Incident;
-use super::ledger::{Entry, Member, SKEW, key, later};
+use super::ledger::{SKEW, key, later};
 use super::pages::{Ask, Page, all};
 use super::run::{Run, Stop};
 use super::status::AlertStatus;
@@ -29,8 +30,8 @@ const MOST_PAGES: usize = 100;
 const LANES: usize = 4;
 
 /// What is asked of somebody when the service refuses.
-const RESPONDER: &str = "the identity needs the role Microsoft Sentinel Responder on the workspace";
-const ADMIN: &str = "the identity needs the role Security Admin on the subscription";
+pub(super) const RESPONDER: &str = "the identity needs the role Microsoft Sentinel Responder on the workspace";
+pub(super) const ADMIN: &str = "the identity needs the role Security Admin on the subscription";
 
 /// The names that Sentinel gives to Defender for Cloud's alerts.
 const PRODUCTS: [&str; 2] = ["Azure Security Center", "Microsoft Defender for Cloud"];
@@ -132,8 +133,13 @@ impl Run<'_> {
             })
             .buffered(LANES);
         let mut results = Vec::new();
-        while let Some(answer) = answers.next().await {
-            results.push(answer);
+        while let Some((key, read)) = answers.next().await {
+            // An unwell service, or the end of the time: what is left is read next time.
+            let ends = matches!(read, Err(ApiError::Unwell { .. }));
+            results.push((key, read));
+            if ends {
+                break;
+            }
         }
         drop(answers);
         for (key, read) in results {

@@ -8,8 +8,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::entry::Member;
 use super::ids::AlertId;
-use super::ledger::Member;
 
 /// By which name an alert was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,7 +147,7 @@ mod tests {
             index.find(&member(id, aliases, link)).map(|(key, matched)| (key.to_owned(), matched))
         };
         assert_eq!(find("sys-a", &["sys-b"], Some(&other)), Some((a.clone(), Matched::SystemAlertId)));
-        assert_eq!(find("2518_A", &[], None), Some((a.clone(), Matched::SystemAlertId)), "the id's last part");
+        assert_eq!(find("2518_A", &[], None), Some((a, Matched::SystemAlertId)), "the id's last part");
         assert_eq!(find("x", &["y", "SYS-B"], Some(ID)), Some((b.clone(), Matched::ProviderAlertId)));
         assert_eq!(find("x", &[], Some(&format!("https://portal.azure.com/#x{other}"))), Some((b, Matched::AlertLink)));
         assert_eq!(find("x", &["y"], Some("https://portal.azure.com/")), None);

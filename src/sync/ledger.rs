@@ -11,28 +11,20 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::audit::Record;
+use super::entry::Entry;
+use super::hand::{HOUR, Hand, Held, LEASE};
 use super::ids::WorkspaceId;
 use super::incident::Incident;
-use super::rules::{Agreed, Case, Part};
-use super::status::{AlertStatus, Classification, IncidentStatus};
+use super::status::{AlertStatus, IncidentStatus};
 
 /// Its name in the store.
 pub(super) const NAME: &str = "cursors/sync.json";
-
-/// Span in which changes are counted against the caps.
-pub(super) const HOUR: Duration = Duration::from_secs(3600);
-
-/// How long another run's claim is respected: it makes its change, and waits for the answer, in far less.
-pub(super) const LEASE: Duration = Duration::from_secs(120);
 
 /// How long after a change the state before it may be an old copy: only then is it taken for somebody's change back.
 pub(super) const SETTLING: Duration = Duration::from_secs(15 * 60);
 
 /// How far the clocks of two machines may differ.
 pub(super) const SKEW: Duration = Duration::from_secs(5 * 60);
-
-/// Most changes of one alert or incident in an hour. What is changed back and forth more often than that rests for an hour.
-pub(super) const FLIPS: usize = 3;
 
 /// Most incidents, alerts and tickets that are remembered.
 const MOST_INCIDENTS: usize = 2000;
@@ -63,71 +55,6 @@ pub(super) struct Ledger {
     pub(super) last_run: Option<Timestamp>,
     /// What went wrong in it.
     pub(super) last_error: Option<String>,
-}
-
-/// An incident.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Entry {
-    /// The workspace's id, as the settings have it.
-    pub(super) workspace: String,
-    /// Its name there.
-    pub(super) name: String,
-    /// Its status.
-    pub(super) status: IncidentStatus,
-    /// Why it was closed, if it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) classification: Option<Classification>,
-    /// Its version.
-    pub(super) etag: String,
-    /// When it was changed last.
-    pub(super) modified: Timestamp,
-    /// Its status when its alerts were read, for this version or an earlier one.
-    #[serde(default)]
-    pub(super) read: Option<IncidentStatus>,
-    /// Whether its alerts are to be read: never, or not since it changed.
-    #[serde(default)]
-    pub(super) unread: bool,
-    /// How many alerts of other products it holds.
-    #[serde(default)]
-    pub(super) others: u32,
-    /// Its Defender for Cloud alerts.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) members: Vec<Member>,
-    /// The version in which this program closed it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) closed_by_us: Option<String>,
-    /// What this program does to it.
-    #[serde(flatten)]
-    pub(super) hand: Hand,
-}
-
-/// An alert of an incident.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Member {
-    /// `systemAlertId`, in lower case.
-    pub(super) id: String,
-    /// Other names by which it may be known, in lower case.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) aliases: Vec<String>,
-    /// The id of a resource that its link names.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) link: Option<String>,
-    /// The alert in Defender for Cloud, once it was found; in lower case.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) alert: Option<String>,
-    /// By which name it was found.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) matched: Option<super::join::Matched>,
-    /// When the pair was last settled.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) agreed: Option<Agreed>,
-    /// Its status when it was last seen.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) known: Option<AlertStatus>,
-    /// Whether it came when the incident was closed.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(super) late: bool,
 }
 
 /// An alert that was changed.
@@ -170,38 +97,6 @@ pub(super) struct Ticket {
     pub(super) done: bool,
 }
 
-/// What this program does to one thing.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Hand {
-    /// A change that is being made, or was when a run broke off.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) claim: Option<Record>,
-    /// When it was changed in the last hour.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) writes: Vec<Timestamp>,
-    /// Until when it is left alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) rests_until: Option<Timestamp>,
-}
-
-/// Why a change is not made now, though it should be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Held {
-    /// Another run makes it.
-    #[error("another run is changing it")]
-    Claimed,
-    /// It was changed back and forth too often, as was found now.
-    #[error("it was changed {FLIPS} times within an hour; it is left alone for an hour")]
-    Flapping,
-    /// It is left alone, after too many changes or a refusal.
-    #[error("it is left alone until {0:.0}")]
-    Resting(Timestamp),
-    /// As much was changed in the last hour as may be.
-    #[error("SYNC__MAX_CHANGES_PER_HOUR is reached; it waits")]
-    Cap,
-}
-
 /// What becomes of an observation of an alert.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Observed {
@@ -218,106 +113,6 @@ pub(super) struct Ended {
     pub(super) record: Record,
     /// Whether it was made. Otherwise the run broke off, and somebody changed the thing before anybody looked.
     pub(super) happened: bool,
-}
-
-impl Hand {
-    /// Claims a change.
-    pub(super) fn claim(&mut self, record: Record) {
-        self.writes.push(record.at);
-        self.claim = Some(record);
-    }
-
-    /// Takes a claim back, since nothing was changed.
-    pub(super) fn release(&mut self) {
-        if let Some(record) = self.claim.take() {
-            self.writes.retain(|at| *at != record.at);
-        }
-    }
-
-    fn held(&mut self, run: &str, now: Timestamp) -> Result<(), Held> {
-        if self.claim.as_ref().is_some_and(|claim| claim.run != run && now < later(claim.at, LEASE)) {
-            return Err(Held::Claimed);
-        }
-        if let Some(until) = self.rests_until.filter(|until| now < *until) {
-            return Err(Held::Resting(until));
-        }
-        self.writes.retain(|at| now < later(*at, HOUR));
-        // A claim that broke off is the same change.
-        let again = usize::from(self.claim.is_some());
-        if self.writes.len() >= FLIPS + again {
-            self.rests_until = Some(later(now, HOUR));
-            return Err(Held::Flapping);
-        }
-        Ok(())
-    }
-}
-
-impl Entry {
-    /// Whether something of its alerts' states may matter: it is open, or as we closed it, or it was closed and not every alert is settled.
-    #[must_use]
-    pub(super) fn is_watched(&self) -> bool {
-        let unsettled = |member: &Member| member.agreed.is_none_or(|agreed| agreed.incident != IncidentStatus::Closed);
-        !self.members.is_empty()
-            && (self.status != IncidentStatus::Closed
-                || self.closed_by_us.as_ref() == Some(&self.etag)
-                || self.members.iter().any(unsettled))
-    }
-
-    /// The incident as a case for the rules.
-    #[must_use]
-    pub(super) fn case(&self, alerts: &BTreeMap<String, Memory>, states: &BTreeMap<String, AlertStatus>) -> Case {
-        let part = |member: &Member| {
-            let now = member.alert.as_ref().and_then(|alert| states.get(alert)).copied();
-            let memory = member.alert.as_ref().and_then(|alert| alerts.get(alert));
-            let wrote = memory.and_then(|memory| memory.wrote).map(|wrote| wrote.to);
-            Part { now, ours: now.is_some() && wrote == now, agreed: member.agreed, late: member.late }
-        };
-        Case {
-            status: self.status,
-            classification: self.classification,
-            closed_by_us: self.closed_by_us.as_ref() == Some(&self.etag),
-            others: self.others,
-            parts: self.members.iter().map(part).collect(),
-        }
-    }
-
-    /// Settles these members in the states of now.
-    pub(super) fn settle(&mut self, parts: impl IntoIterator<Item = usize>, states: &BTreeMap<String, AlertStatus>) {
-        let incident = self.status;
-        for number in parts {
-            let Some(member) = self.members.get_mut(number) else { continue };
-            if let Some(alert) = member.alert.as_ref().and_then(|alert| states.get(alert)).copied() {
-                member.agreed = Some(Agreed { incident, alert });
-            }
-        }
-    }
-
-    /// Notes that this program changed the incident, which has this version now; every pair is settled by that.
-    pub(super) fn changed_by_us(&mut self, etag: String, status: IncidentStatus, modified: Timestamp) {
-        for member in &mut self.members {
-            let alert = member.known.or(member.agreed.map(|agreed| agreed.alert));
-            member.agreed = alert.map(|alert| Agreed { incident: status, alert });
-        }
-        self.closed_by_us = (status == IncidentStatus::Closed).then(|| etag.clone());
-        (self.etag, self.status, self.modified) = (etag, status, modified.max(self.modified));
-    }
-
-    /// Takes its alerts as they were read: what is known of them stays.
-    pub(super) fn take_members(&mut self, members: Vec<Member>, others: u32) {
-        let came_late = self.read == Some(IncidentStatus::Closed) && self.status == IncidentStatus::Closed;
-        let mut before = std::mem::take(&mut self.members);
-        self.members = members
-            .into_iter()
-            .map(|member| match before.iter().position(|old| old.id == member.id) {
-                Some(at) => {
-                    let Member { alert, matched, agreed, known, late, .. } = before.swap_remove(at);
-                    Member { alert, matched, agreed, known, late, ..member }
-                }
-                None => Member { late: came_late, ..member },
-            })
-            .collect();
-        (self.others, self.read, self.unread) = (others, Some(self.status), false);
-    }
 }
 
 impl Ledger {
@@ -493,5 +288,3 @@ pub(super) fn later(time: Timestamp, by: Duration) -> Timestamp {
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod world;

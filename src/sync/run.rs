@@ -8,8 +8,9 @@ use tokio::time::Instant;
 
 use super::act::Outcome;
 use super::audit::{FOUND, Record, UNCLEAR};
+use super::hand::{HOUR, Held};
 use super::join::Index;
-use super::ledger::{Ended, HOUR, Held, Ledger, NAME};
+use super::ledger::{Ended, Ledger, NAME};
 use super::report::Report;
 use super::rules::{Step, decide};
 use super::settings::Wishes;

@@ -8,7 +8,7 @@ use url::Url;
 use super::ids::{WorkspaceId, is_guid};
 use super::status::{Classification, Direction};
 use crate::cloud::Cloud;
-use crate::settings::{Section, Setting, SettingsError};
+use crate::settings::{Section, Setting};
 
 /// Settings of the synchronisation, read as `SYNC__…`.
 pub const SETTINGS: &[Setting] = &[
@@ -114,11 +114,8 @@ pub(super) struct Wishes {
 }
 
 impl Wishes {
-    /// Reads the section; nothing where nobody wants a synchronisation.
-    ///
-    /// # Errors
-    /// Every faulty setting.
-    pub(super) fn read(section: &Section<'_>) -> Result<Option<Self>, SettingsError> {
+    /// Reads the section, and notes every fault there.
+    pub(super) fn read(section: &Section<'_>) -> Self {
         let mode = section.choice("MODE", &[("off", Mode::Off), ("dry_run", Mode::DryRun), ("on", Mode::On)]);
         let minute = Duration::from_secs(60);
         let wishes = Self {
@@ -149,8 +146,12 @@ impl Wishes {
             dismissing: list(section, "SERVICENOW_DISMISS").map(|code| code.to_lowercase()).collect(),
         };
         wishes.check(section);
-        let wanted = mode != Mode::Off || !wishes.workspaces.is_empty() || !wishes.desks.is_empty();
-        section.finish(wanted.then_some(wishes))
+        wishes
+    }
+
+    /// Whether anybody wants a synchronisation, if only to see on the command line what it would do.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.mode != Mode::Off || !self.workspaces.is_empty() || !self.desks.is_empty()
     }
 
     /// Notes what does not go together.

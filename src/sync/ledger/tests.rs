@@ -1,9 +1,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod world;
+
 use serde_json::json;
 
 use super::*;
 use crate::event::parse_time;
+use crate::sync::entry::Member;
+use crate::sync::hand::FLIPS;
+use crate::sync::rules::Agreed;
 
 fn time(text: &str) -> Timestamp {
     parse_time(&format!("2026-11-23T{text}Z")).unwrap()

@@ -67,6 +67,16 @@ async fn the_function_does_what_the_mode_says() {
         let output = handler.output.lock().unwrap().clone();
         assert!(told.is_empty() || output.contains(told), "{mode}: {output}");
         assert!(!output.contains("Suspicious process"), "no content");
+        let page = fs::read_to_string(crate::support::root().join("docs/sync.md")).unwrap();
+        let fields: Vec<&str> =
+            page.split("tostring(line.").skip(1).filter_map(|rest| rest.split_once(')')).map(|it| it.0).collect();
+        let line =
+            output.lines().find(|line| !told.is_empty() && line.contains(told) && line.contains("\"what\":\"alert\""));
+        let line = line.and_then(|line| serde_json::from_str::<Value>(line).ok());
+        assert_eq!((fields.len(), line.is_some()), (6, mode != "off"));
+        for field in line.iter().flat_map(|line| fields.iter().filter(|field| line.get(**field).is_none())) {
+            panic!("no log line has {field}: {output}");
+        }
         let status = handler.http("status", &json!({})).await.1;
         assert_eq!(status["sync"]["mode"], mode);
         assert_eq!(status["sync"]["changes_this_hour"], changes);

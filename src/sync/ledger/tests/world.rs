@@ -5,10 +5,11 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::super::ids::WorkspaceId;
-use super::super::rules::{Decision, Step, decide};
-use super::super::status::Direction;
-use super::*;
+use crate::sync::entry::Member;
+use crate::sync::ids::WorkspaceId;
+use crate::sync::ledger::*;
+use crate::sync::rules::{Decision, Step, decide};
+use crate::sync::status::Direction;
 
 /// Who changed a thing last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
