@@ -218,7 +218,8 @@ pub fn check(values: &Values) -> Result<Checked, SettingsError> {
     let graph = collect(Graph::open(&Section::new("GRAPH", vec![graph::SETTINGS], values), &identity), &mut faults);
     let sync = collect(Sync::open(&Section::new("SYNC", vec![sync::SETTINGS], values), &identity), &mut faults);
     if let (Some(instances), Some(Some(sync))) = (&instances, &sync) {
-        faults.extend(sync.desk_faults(instances.iter().map(|instance| &instance.outlet)));
+        let outlets: Vec<&Outlet> = instances.iter().map(|instance| &instance.outlet).collect();
+        faults.extend(sync.desk_faults(&outlets));
     }
     match (instances, store, delivery, graph, sync) {
         (Some(instances), Some(()), Some(delivery), Some(graph), Some(sync)) if faults.is_empty() => {

@@ -115,8 +115,8 @@ impl Sync {
 
     /// What is wrong with `SYNC__SERVICENOW`, given the destinations that there are.
     #[must_use]
-    pub fn desk_faults<'a>(&self, outlets: impl Iterator<Item = &'a Outlet> + Clone) -> Vec<Fault> {
-        let problem = |name: &String| match outlets.clone().find(|outlet| outlet.name == *name) {
+    pub fn desk_faults(&self, outlets: &[&Outlet]) -> Vec<Fault> {
+        let problem = |name: &String| match outlets.iter().find(|outlet| outlet.name == *name) {
             Some(outlet) if outlet.destination.tickets().is_some() => None,
             Some(_) => Some(format!(
                 "{name:?} keeps no tickets; it must be a `servicenow` destination of MODE table or import"
@@ -170,6 +170,11 @@ impl Sync {
         Ok(report)
     }
 
+    /// Closed incidents that were changed before that are over, whatever was not found of them.
+    fn since(&self, now: Timestamp) -> Timestamp {
+        now.saturating_sub(self.wishes.lookback).unwrap_or(Timestamp::MIN)
+    }
+
     fn rehearsal(&self) -> std::sync::MutexGuard<'_, Rehearsal> {
         self.rehearsal.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -193,6 +198,7 @@ impl Sync {
             start,
             begun,
             deadline: begun + BUDGET,
+            since: self.since(start),
             ledger,
             rehearses,
             states: BTreeMap::new(),
@@ -211,7 +217,7 @@ impl Sync {
             last_run: ledger.last_run,
             changes_this_hour: ledger.changes.iter().filter(|at| now < later(**at, HOUR)).count(),
             waits_until: ledger.not_before.filter(|until| now < *until),
-            watched: ledger.incidents.values().filter(|entry| entry.is_watched()).count(),
+            watched: ledger.incidents.values().filter(|entry| entry.is_watched(self.since(now))).count(),
             last_error: ledger.last_error,
         })
     }

@@ -77,10 +77,13 @@ pub(super) struct Member {
 }
 
 impl Entry {
-    /// Whether something of its alerts' states may matter: it is open, or as we closed it, or it was closed and not every alert is settled.
-    #[must_use]
-    pub(super) fn is_watched(&self) -> bool {
-        let unsettled = |member: &Member| member.agreed.is_none_or(|agreed| agreed.incident != IncidentStatus::Closed);
+    /// Whether something of its alerts' states may matter: it is open, or as we closed it, or it was closed and not every alert is settled. What
+    /// was not found of an incident that was closed before `since` is given up: it is of a subscription that is not listed, or too old.
+    pub(super) fn is_watched(&self, since: Timestamp) -> bool {
+        let unsettled = |member: &Member| {
+            let is_hopeful = member.alert.is_some() || self.modified >= since;
+            is_hopeful && member.agreed.is_none_or(|agreed| agreed.incident != IncidentStatus::Closed)
+        };
         !self.members.is_empty()
             && (self.status != IncidentStatus::Closed
                 || self.closed_by_us.as_ref() == Some(&self.etag)

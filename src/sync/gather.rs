@@ -163,7 +163,7 @@ impl Run<'_> {
     /// Reads how the alerts stand, where something depends on it.
     pub(super) async fn read_alerts(&mut self) -> Result<(), Stop> {
         let ledger = &self.ledger.content;
-        let is_needed = ledger.incidents.values().any(Entry::is_watched)
+        let is_needed = ledger.incidents.values().any(|entry| entry.is_watched(self.since))
             || ledger.alerts.values().any(|memory| memory.hand.claim.is_some())
             || ledger.tickets.values().any(|ticket| !ticket.done);
         if !is_needed {
@@ -187,7 +187,8 @@ impl Run<'_> {
                 Err(error) => self.failed(&format!("alerts of subscription {subscription}"), &error, ADMIN),
             }
         }
-        for entry in self.ledger.content.incidents.values_mut().filter(|entry| entry.is_watched()) {
+        let since = self.since;
+        for entry in self.ledger.content.incidents.values_mut().filter(|entry| entry.is_watched(since)) {
             find(entry, &self.index);
         }
         self.ledger.content.remember(&self.states);

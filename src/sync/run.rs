@@ -60,6 +60,8 @@ pub(super) struct Run<'a> {
     pub(super) start: Timestamp,
     pub(super) begun: Instant,
     pub(super) deadline: Instant,
+    /// Closed incidents that were changed before that are over, whatever was not found of them.
+    pub(super) since: Timestamp,
     pub(super) ledger: Document<Ledger>,
     /// Whether it only tells what it would do: nothing is changed, and nothing written.
     pub(super) rehearses: bool,
@@ -122,7 +124,8 @@ impl Run<'_> {
 
     /// The incidents, the change that is waiting longest first.
     fn order(&self) -> Vec<String> {
-        let watched = self.ledger.content.incidents.iter().filter(|(_, entry)| entry.is_watched() && !entry.unread);
+        let watched =
+            self.ledger.content.incidents.iter().filter(|(_, entry)| entry.is_watched(self.since) && !entry.unread);
         let mut order: Vec<_> = watched.map(|(key, entry)| (entry.modified, key.clone())).collect();
         order.sort();
         order.into_iter().map(|(_, key)| key).collect()

@@ -2,6 +2,7 @@
 //! changed twice whatever goes wrong.
 
 mod command;
+mod hostile;
 mod misfortune;
 mod tickets;
 
@@ -450,6 +451,25 @@ async fn the_first_run_looks_back_only_so_far() {
     bench.seed(&[alert("a", "Active"), old, alert("b", "Active"), closed(2, "FalsePositive", &["b"])]).await;
     bench.run().await;
     assert_eq!(bench.actions().await, [pair("b", "dismiss")]);
+}
+
+#[tokio::test]
+async fn what_was_not_found_in_time_is_given_up() {
+    let Some(bench) = Bench::start(&[("LOOKBACK", "2h")]) else { return };
+    bench.seed(&[closed(1, "FalsePositive", &["a"]), closed(2, "FalsePositive", &["b"])]).await;
+    bench.run().await;
+    bench.alert("a", "Active").await;
+    bench.run_at(later(HOUR)).await;
+    assert_eq!(bench.actions().await, [pair("a", "dismiss")], "it is found later");
+    bench.alert("b", "Active").await;
+    let asked = bench.simulator.list("requests?vendor=arm&limit=100000").await.len();
+    bench.run_at(later(HOUR * 3)).await;
+    assert_eq!(bench.actions().await.len(), 1, "too late");
+    let asked = bench.simulator.list(&format!("requests?vendor=arm&limit=100000&offset={asked}")).await;
+    assert!(
+        asked.iter().all(|request| !text(&request["path"]).contains("Microsoft.Security/alerts")),
+        "no alert is asked for in vain"
+    );
 }
 
 #[tokio::test]
