@@ -1,7 +1,7 @@
 //! Two-way status: Sentinel's incidents and Defender for Cloud's alerts, each told what became of the other. So may the tickets that people
 //! close in ServiceNow.
 //!
-//! [`rules`] decides, and is pure. [`ledger`] is what lasts between runs. Everything else reads and writes around them.
+//! `rules` decides, and is pure. `ledger` is what lasts between runs. Everything else reads and writes around them.
 
 mod act;
 mod audit;

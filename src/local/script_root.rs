@@ -24,10 +24,12 @@ const EXECUTABLE: &str = "defender-relay";
 const EMBEDDED_HOST: &str = include_str!("../../host.json");
 const EMBEDDED_FUNCTIONS: &[(&str, &str)] = &[
     ("alerts", include_str!("../../function-triggers/alerts/function.json")),
+    ("graph", include_str!("../../function-triggers/graph/function.json")),
     ("logs", include_str!("../../function-triggers/logs/function.json")),
     ("redeliver", include_str!("../../function-triggers/redeliver/function.json")),
     ("replay", include_str!("../../function-triggers/replay/function.json")),
     ("status", include_str!("../../function-triggers/status/function.json")),
+    ("sync", include_str!("../../function-triggers/sync/function.json")),
 ];
 
 /// A function app, as the host sees it.
@@ -303,11 +305,11 @@ mod tests {
         let app = ScriptRoot::find(None, nowhere.path(), &Values::default()).unwrap();
         assert_eq!(app.folder, None);
         let names: Vec<&str> = app.functions.iter().map(|function| function.name.as_str()).collect();
-        assert_eq!(names, ["alerts", "logs", "redeliver", "replay", "status"]);
+        assert_eq!(names, ["alerts", "graph", "logs", "redeliver", "replay", "status", "sync"]);
         let alerts = app.event_function(None).unwrap();
         assert!(matches!(alerts.trigger, Trigger::EventHub { data_type: DataType::Binary, .. }));
         assert!(alerts.retry.is_some());
-        assert_eq!(app.timers().count(), 1);
+        assert_eq!(app.timers().count(), 3);
     }
 
     #[test]

@@ -396,3 +396,40 @@ async fn what_changes_while_pages_are_read_is_not_missed() {
     changed.sort();
     assert_eq!(changed, names);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_chaos_everything_is_changed_once() {
+    let Some(mut bench) = Bench::start(&[]) else { return };
+    let Some(simulator) = Simulator::start(&["--fault-profile", "chaos", "--seed", "7"]) else { return };
+    let root = format!("{}/arm", simulator.base);
+    bench.settings.iter_mut().filter(|(key, _)| *key == "URL").for_each(|(_, value)| value.clone_from(&root));
+    bench.simulator = simulator;
+    let mut objects = Vec::new();
+    for number in 0..15 {
+        let (a, b) = (format!("a{number:02}"), format!("b{number:02}"));
+        objects.extend([alert(&a, "Active"), closed(number, "FalsePositive", &[&a])]);
+        objects.extend([alert(&b, "Resolved"), incident(100 + number, "New", &[&b])]);
+    }
+    bench.seed(&objects).await;
+    let mut quiet = 0;
+    for round in 0..40 {
+        let report = bench.run_at(later(Duration::from_secs(1200) * round)).await;
+        quiet = if report.error().is_none() && report.changes.is_empty() && report.waits_until.is_none() {
+            quiet + 1
+        } else {
+            0
+        };
+        if quiet == 2 {
+            break;
+        }
+    }
+    assert_eq!(quiet, 2, "it never comes to an end");
+    let mut actions = bench.actions().await;
+    actions.sort();
+    assert_eq!(actions, (0..15).map(|number| pair(&format!("a{number:02}"), "dismiss")).collect::<Vec<_>>());
+    let mut moves = bench.moves().await;
+    moves.sort();
+    assert_eq!(moves, (0..15).map(|number| (100 + number, "Closed".to_owned())).collect::<Vec<_>>());
+    assert_eq!(bench.audit().len(), 30);
+    bench.simulator.no_violation().await;
+}
