@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Checks every setting, and with --connect the store and every destination
 ///
 /// Prints every fault at once, each with the name of its setting. Connects to nothing and creates nothing. With --connect it lists the store
-/// (a local folder is created) and makes a harmless call to each destination; the README of each destination says what that call proves.
+/// (a local folder is created) and makes a harmless call to each destination; the README of each destination says what that call proves. Where
+/// status is synchronised, it asks each workspace and each subscription, too.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(super) struct CheckArgs {
@@ -72,6 +73,9 @@ pub(super) async fn run(args: &CheckArgs, environment: &Values, console: &Consol
     } else {
         for instance in &instances {
             console.print(&format!("{}: settings of {} are complete", instance.outlet.name, instance.kind.title));
+        }
+        if let Some(sync) = &sync {
+            console.print(&format!("sync: settings are complete, mode {}", sync.mode().name()));
         }
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -143,6 +143,12 @@ impl Run<'_> {
                 self.settle(key, &decision);
                 return Ok(());
             };
+            if let Some((what, reason)) = self.holds(key, step) {
+                // Told before anything is asked for in vain.
+                self.held(&what, reason);
+                held.push(step);
+                continue;
+            }
             if self.rehearses {
                 self.rehearse(key, step, why);
                 held.push(step);
@@ -164,6 +170,23 @@ impl Run<'_> {
                     self.ledger.content.incidents.remove(key);
                     return Ok(());
                 }
+            }
+        }
+    }
+
+    /// Whether a step is held back, of what, and why.
+    fn holds(&mut self, key: &str, step: Step) -> Option<(String, Held)> {
+        let (now, cap) = (self.now(), self.wishes.cap);
+        let ledger = &mut self.ledger.content;
+        match step {
+            Step::Alert { part, .. } => {
+                let alert = ledger.incidents.get(key)?.members.get(part)?.alert.clone()?;
+                let held = ledger.may_change_alert(&alert, &self.id, now, cap).err()?;
+                Some((format!("alert {alert}"), held))
+            }
+            Step::Incident(_) => {
+                let held = ledger.may_change_incident(key, &self.id, now, cap).err()?;
+                Some((format!("incident {}", ledger.incidents.get(key)?.name), held))
             }
         }
     }

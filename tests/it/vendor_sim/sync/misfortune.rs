@@ -278,13 +278,16 @@ async fn what_is_over_the_cap_waits_and_is_not_forgotten() {
         bench.seed(&[alert(&a, "Active"), closed(number, "FalsePositive", &[&a])]).await;
         bench.seed(&[alert(&b, "Resolved"), incident(100 + number, "New", &[&b])]).await;
     }
-    let mut sums = Vec::new();
+    let (mut sums, mut asked) = (Vec::new(), Vec::new());
     for (hours, minutes) in [(0, 0), (0, 30), (1, 1), (1, 50), (2, 2), (3, 3)] {
         let report = bench.run_at(later(HOUR * hours + Duration::from_secs(60) * minutes)).await;
         assert_eq!(report.error(), None);
         sums.push(report.changes.len());
+        let all = bench.simulator.list("requests?vendor=arm&limit=100000").await.len();
+        asked.push(all - asked.iter().sum::<usize>());
     }
     assert_eq!(sums, [3, 0, 3, 0, 2, 0]);
+    assert_eq!((asked[1], asked[3]), (2, 2), "what is held back is not looked at in vain: one page of each list");
     assert_eq!((bench.actions().await.len(), bench.written().await.len()), (4, 4));
     bench.simulator.no_violation().await;
 }
