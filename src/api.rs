@@ -1,7 +1,7 @@
 //! Questions whose answers this program wants: JSON from Microsoft Graph and Azure Resource Manager, by the app's identity.
 //!
-//! A destination is told something and judged by its reply; here the reply is the point. Every request may be repeated: reading changes
-//! nothing, and what changes something says from which state to which.
+//! A destination is told something and judged by its reply; here the reply is the point. A question is asked again until there is an answer.
+//! What changes something is sent once, unless the service says that it did not take it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -159,20 +159,29 @@ impl Api {
         headers: &[(HeaderName, HeaderValue)],
         deadline: Instant,
     ) -> Result<Answer, ApiError> {
-        self.ask(HttpParcel { headers: headers.to_vec(), ..HttpParcel::get(url) }, deadline).await
+        self.ask(HttpParcel { headers: headers.to_vec(), ..HttpParcel::get(url) }, true, deadline).await
     }
 
-    /// Does something to a resource by a request of that method, with JSON or nothing in its body; returns the answer's body.
+    /// Reads what only an empty POST shows, such as the alerts of an incident.
+    ///
+    /// # Errors
+    /// When there is no good answer until `deadline`.
+    pub async fn read_by_post<T: DeserializeOwned>(&self, url: Url, deadline: Instant) -> Result<T, ApiError> {
+        parse(&self.ask(HttpParcel::bare(Method::POST, url), true, deadline).await?.body)
+    }
+
+    /// Does something to a resource by a request of that method, with JSON or nothing in its body; returns the answer's body. Only what the
+    /// service turned away (429) is sent again: where no answer came, somebody has to look first what was done.
     ///
     /// # Errors
     /// When there is no good answer until `deadline`. The service may have done it all the same.
     pub async fn change(&self, method: Method, url: Url, body: Bytes, deadline: Instant) -> Result<Bytes, ApiError> {
         let json = (http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let headers = if body.is_empty() { Vec::new() } else { vec![json] };
-        Ok(self.ask(HttpParcel { headers, body, ..HttpParcel::bare(method, url) }, deadline).await?.body)
+        Ok(self.ask(HttpParcel { headers, body, ..HttpParcel::bare(method, url) }, false, deadline).await?.body)
     }
 
-    async fn ask(&self, parcel: HttpParcel, deadline: Instant) -> Result<Answer, ApiError> {
+    async fn ask(&self, parcel: HttpParcel, is_harmless: bool, deadline: Instant) -> Result<Answer, ApiError> {
         let parcel = Parcel::Http(HttpParcel { auth: Auth::Entra(Arc::clone(&self.audience)), ..parcel });
         let mut failed = 0;
         loop {
@@ -184,12 +193,16 @@ impl Api {
             if turn > Instant::now() {
                 sleep_until(turn).await;
             }
+            let mut again = is_harmless;
             let (reason, after) = match self.courier.send(&parcel, deadline).await {
                 Reply::Http { status, headers, body } if status.is_success() => {
                     return Ok(Answer { body, date: date(&headers) });
                 }
                 Reply::Http { status, headers, body } => match status.as_u16() {
-                    408 | 425 | 429 | 500 | 502..=504 => (refusal(status, &body).to_string(), hint(&headers)),
+                    408 | 425 | 429 | 500 | 502..=504 => {
+                        again |= status == StatusCode::TOO_MANY_REQUESTS;
+                        (refusal(status, &body).to_string(), hint(&headers))
+                    }
                     _ => return Err(refusal(status, &body)),
                 },
                 Reply::Failed { failure: Failure::Network, detail } => (detail, None),
@@ -200,7 +213,7 @@ impl Api {
                 Reply::Sent => return Err(ApiError::Strange("there is no answer".to_owned())),
             };
             match RETRY.delay(failed, after) {
-                Some(delay) if Instant::now() + delay < deadline => tokio::time::sleep(delay).await,
+                Some(delay) if again && Instant::now() + delay < deadline => tokio::time::sleep(delay).await,
                 _ => return Err(ApiError::Unwell { reason, after }),
             }
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 pub use instance::{Instance, open_destinations, section_of};
 
+use crate::deliver::Outlet;
 use crate::deliver::retry::RetryPolicy;
 use crate::deliver::token::Identity;
 use crate::graph::{self, Graph, Twins};
@@ -166,6 +167,10 @@ pub fn check(values: &Values) -> Result<Checked, SettingsError> {
     let delivery = collect(open_delivery(values), &mut faults);
     let graph = collect(Graph::open(&Section::new("GRAPH", vec![graph::SETTINGS], values), &identity), &mut faults);
     let sync = collect(Sync::open(&Section::new("SYNC", vec![sync::SETTINGS], values), &identity), &mut faults);
+    if let (Some(instances), Some(Some(sync))) = (&instances, &sync) {
+        let outlets: Vec<&Outlet> = instances.iter().map(|instance| &instance.outlet).collect();
+        faults.extend(sync.desk_faults(&outlets));
+    }
     match (instances, store, delivery, graph, sync) {
         (Some(instances), Some(()), Some(delivery), Some(graph), Some(sync)) if faults.is_empty() => {
             Ok(Checked { instances, delivery, graph, sync })

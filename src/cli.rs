@@ -5,6 +5,7 @@ mod create;
 mod preview;
 mod replay;
 pub mod settings;
+mod sync;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -50,6 +51,7 @@ enum Command {
     Create(create::CreateArgs),
     Settings(settings::SettingsArgs),
     Replay(replay::ReplayArgs),
+    Sync(sync::SyncArgs),
 }
 
 const SERVE_HELP: &str = "\
@@ -161,6 +163,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, environment: Values) 
         Some(Command::Create(args)) => create::run(&args, &environment, &console(Loudness::Normal)).await,
         Some(Command::Settings(args)) => settings::run(&args, &console(Loudness::Normal)),
         Some(Command::Replay(args)) => replay::run(&args, &environment, &console(Loudness::Normal)).await,
+        Some(Command::Sync(args)) => sync::run(&args, &environment, &console(Loudness::Normal)).await,
     };
     done.unwrap_or_else(|error| {
         console(Loudness::Normal).warn(&format!("defender-relay: {error:#}"));

@@ -161,10 +161,60 @@ pub trait Destination: fmt::Debug + Send + Sync {
         None
     }
 
+    /// The tickets that it keeps, where people close them and that shall close alerts.
+    fn tickets(&self) -> Option<&dyn Tickets> {
+        None
+    }
+
     /// Faults that are allowed but worth a word at start, such as UDP or an unencrypted transport.
     fn warnings(&self) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// Tickets of alerts, and the questions about those that people closed. As pure as [`Destination`].
+pub trait Tickets: fmt::Debug + Send + Sync {
+    /// Asks for the closed tickets that were changed at `since` or later, the oldest change first, without the first `skip` of them.
+    fn ask(&self, since: Timestamp, skip: usize) -> Parcel;
+
+    /// Asks for all tickets of one alert, whatever their state; nothing for an id that is no part of a question.
+    fn ask_about(&self, alert: &str) -> Option<Parcel>;
+
+    /// Reads the answer to either question.
+    ///
+    /// # Errors
+    /// When it is none to rely on, in words.
+    fn read(&self, reply: &Reply) -> Result<TicketPage, String>;
+}
+
+/// A page of tickets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TicketPage {
+    /// Those that are about alerts.
+    pub tickets: Vec<Ticket>,
+    /// How many rows the page held.
+    pub rows: usize,
+    /// Whether there may be more.
+    pub more: bool,
+}
+
+/// A ticket of an alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// Its id on the other side.
+    pub id: String,
+    /// What people call it.
+    pub number: String,
+    /// `systemAlertId` of the alert, in lower case.
+    pub alert: String,
+    /// When it was changed last.
+    pub changed: Timestamp,
+    /// Whether it is closed.
+    pub is_closed: bool,
+    /// Whether it was told that the alert is closed: then it was closed because of that.
+    pub knows_alert_is_closed: bool,
+    /// Why it was closed, in the other side's own word.
+    pub close_code: String,
 }
 
 /// Why an event can never be expressed for a destination.

@@ -33,7 +33,7 @@ pub async fn run(app: Arc<App>, function: &str, body: Bytes) -> Option<Result<In
         "sync" => sync::run(&app, now).await,
         "redeliver" => redeliver::run(&app, now).await,
         "replay" => Ok(replay::run(&app, &body, now).await),
-        "status" => Ok(status::run(&app).await),
+        "status" => Ok(status::run(&app, now).await),
         _ => return None,
     })
 }

@@ -10,7 +10,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::ObjectStore;
+use object_store::path::Path;
+use object_store::{ObjectStore, PutMode, PutOptions};
+use serde::Serialize;
 
 pub use document::{Document, Overtaken, WriteError};
 pub use place::SETTINGS;
@@ -63,6 +65,24 @@ impl Store {
         opened.ok_or_else(SettingsError::default)
     }
 
+    /// Writes a record that is never written again: what lies there already stays as it is.
+    ///
+    /// # Errors
+    /// When it is not there for sure afterwards.
+    pub async fn record<T: Serialize>(&self, name: &str, record: &T) -> Result<(), StoreError> {
+        const DOING: &str = "writing a record";
+        let path = Path::from(name);
+        let bytes = serde_json::to_vec_pretty(record)
+            .map_err(|error| StoreError { doing: DOING, reason: error.to_string() })?;
+        let put = async {
+            match self.objects.put_opts(&path, bytes.into(), PutOptions::from(PutMode::Create)).await {
+                Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+                Err(error) => Err(error),
+            }
+        };
+        bounded(DOING, put).await
+    }
+
     /// What is allowed but worth a word at start.
     #[must_use]
     pub fn warning(&self) -> Option<&'static str> {
@@ -113,4 +133,28 @@ pub(crate) fn failure(doing: &'static str, error: &object_store::Error) -> Store
     let words: Vec<String> = error.to_string().split_whitespace().map(str::to_owned).collect();
     let text: String = words.join(" ").chars().take(400).collect();
     StoreError { doing, reason: format!("{hint}{text}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::ObjectStoreExt;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::settings::Values;
+
+    #[tokio::test]
+    async fn a_record_is_never_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = url::Url::from_directory_path(folder.path()).unwrap().to_string();
+        for url in ["memory:".to_owned(), url] {
+            let values = Values::new([("STATE__URL".to_owned(), url)]);
+            let section = Section::new("state", vec![SETTINGS], &values);
+            let store = Store::open(&section, &Arc::new(Identity::choose(&values))).unwrap();
+            store.record("audit/2026/11/23/a.json", &json!({"n": 1})).await.unwrap();
+            store.record("audit/2026/11/23/a.json", &json!({"n": 2})).await.unwrap();
+            let kept = store.objects.get(&Path::from("audit/2026/11/23/a.json")).await.unwrap().bytes().await.unwrap();
+            assert_eq!(serde_json::from_slice::<Value>(&kept).unwrap(), json!({"n": 1}));
+        }
+    }
 }

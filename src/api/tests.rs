@@ -127,3 +127,21 @@ fn a_service_is_at_its_own_hosts() {
     let error = open("https://management.usgovcloudapi.net").unwrap_err();
     assert_eq!(error, "must lead to management.azure.com (AZURE_CLOUD is public)");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_change_is_sent_once_unless_it_was_turned_away() {
+    let lost = || Reply::Failed { failure: Failure::Network, detail: "reset".to_owned() };
+    for (first, sent) in
+        [(lost(), 1), (http(503, &[], ""), 1), (http(500, &[], ""), 1), (http(429, &[("retry-after", "2")], ""), 2)]
+    {
+        let (service, asked) = api("https://graph.microsoft.com", [first, http(200, &[], "done")]);
+        let url = service.url("/x", &[]);
+        let answer = service.change(Method::PUT, url, Bytes::from_static(b"{}"), Instant::now() + LONG).await;
+        assert_eq!(asked.lock().unwrap().len(), sent);
+        assert_eq!(answer.is_ok(), sent == 2, "{answer:?}");
+        assert!(matches!(answer, Ok(_) | Err(ApiError::Unwell { .. })));
+    }
+    let (service, asked) = api("https://graph.microsoft.com", [lost(), http(200, &[], "7")]);
+    let read: u32 = service.read_by_post(service.url("/x", &[]), Instant::now() + LONG).await.unwrap();
+    assert_eq!((read, asked.lock().unwrap().len()), (7, 2), "reading may be repeated");
+}

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// Prints every fault at once, each with the name of its setting. Connects to nothing and creates nothing. With --connect it lists the store
 /// (a local folder is created) and makes a harmless call to each destination; the README of each destination says what that call proves. If
-/// alerts are read from Microsoft Graph, it asks for one.
+/// alerts are read from Microsoft Graph, it asks for one; where status is synchronised, it asks each workspace and each subscription.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(super) struct CheckArgs {
@@ -45,7 +45,7 @@ Exit codes:
 
 pub(super) async fn run(args: &CheckArgs, environment: &Values, console: &Console) -> anyhow::Result<ExitCode> {
     let sources = args.settings.read(environment)?;
-    let Checked { instances, graph, .. } = app::check(&sources.values)?;
+    let Checked { instances, graph, sync, .. } = app::check(&sources.values)?;
     for instance in &instances {
         for warning in instance.outlet.destination.warnings() {
             console.warn(&format!("warning: {}: {warning}", instance.outlet.name));
@@ -69,12 +69,20 @@ pub(super) async fn run(args: &CheckArgs, environment: &Values, console: &Consol
             let answer = graph.probe(Instant::now() + PATIENCE).await;
             good &= say(console, "Microsoft Graph", answer.map(|()| "answers as it should".to_owned()));
         }
+        if let Some(sync) = &sync {
+            for (what, answer) in sync.probe(Instant::now() + PATIENCE).await {
+                good &= say(console, &format!("sync, {what}"), answer.map(|()| "answers as it should".to_owned()));
+            }
+        }
     } else {
         for instance in &instances {
             console.print(&format!("{}: settings of {} are complete", instance.outlet.name, instance.kind.title));
         }
         if graph.is_some() {
             console.print("Microsoft Graph: settings are complete");
+        }
+        if let Some(sync) = &sync {
+            console.print(&format!("sync: settings are complete, mode {}", sync.mode().name()));
         }
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

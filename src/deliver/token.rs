@@ -117,6 +117,17 @@ impl Identity {
         Self::from(Source::Given(credential))
     }
 
+    /// Who this is, as far as the settings say: which kind of identity, and its client id. For records of what it did.
+    #[must_use]
+    pub fn who(&self) -> String {
+        let client_id = match &self.source {
+            Source::Managed { client_id } | Source::Workload { client_id, .. } => client_id.as_deref(),
+            Source::ClientSecret { client_id, .. } => Some(client_id.as_str()),
+            Source::DeveloperTools | Source::Given(_) => None,
+        };
+        client_id.map_or_else(|| self.to_string(), |client_id| format!("{self} {client_id}"))
+    }
+
     /// A token for a scope such as `https://storage.azure.com/.default`. Callers that come while it is fetched wait for the same answer.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use futures::future::join;
+use futures::join;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -14,8 +14,8 @@ use crate::outbox::{Count, Counts, UNDECODABLE};
 
 /// Reports as JSON. Counters are this process' own; `waiting` and `buried` are counts of the store, shared by all instances, and `null`
 /// while the store cannot be asked: whoever looks then wants to read why, not an error page.
-pub(super) async fn run(app: &App) -> InvocationReply {
-    let (counts, graph) = join(app.outbox.counts(), graph(app)).await;
+pub(super) async fn run(app: &App, now: Timestamp) -> InvocationReply {
+    let (counts, graph, sync) = join!(app.outbox.counts(), graph(app), synchronisation(app, now));
     let (counts, error) = match counts {
         Ok(counts) => (Some(counts), None),
         Err(error) => (None, Some(error.to_string())),
@@ -49,6 +49,7 @@ pub(super) async fn run(app: &App) -> InvocationReply {
         "store": {"place": app.store.to_string(), "error": error},
         "destinations": destinations,
         "graph": graph,
+        "sync": sync,
         "undecodable": undecodable,
         "not_configured": not_configured(app, counts.as_ref()),
     }));
@@ -75,6 +76,23 @@ async fn graph(app: &App) -> Value {
         }
         Err(error) => json!({"enabled": true, "last_error": error.to_string()}),
     }
+}
+
+/// How the synchronisation does.
+async fn synchronisation(app: &App, now: Timestamp) -> Value {
+    let Some(sync) = &app.sync else { return json!({"mode": "off"}) };
+    let mut row = object(json!({"mode": sync.mode().name()}));
+    row.extend(match sync.standing(&app.store, now).await {
+        Ok(standing) => object(json!({
+            "last_run": standing.last_run.map(|time| time.to_string()),
+            "last_error": standing.last_error,
+            "changes_this_hour": standing.changes_this_hour,
+            "waits_until": standing.waits_until.map(|time| time.to_string()),
+            "watched_incidents": standing.watched,
+        })),
+        Err(error) => object(json!({"last_run": null, "last_error": error.to_string()})),
+    });
+    row.into()
 }
 
 /// Letters of destinations that were taken out of `DESTINATIONS`: nobody sends them.

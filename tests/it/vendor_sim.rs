@@ -42,6 +42,7 @@ mod sentinel;
 mod servicenow;
 mod splunk;
 mod sumologic;
+mod sync;
 mod webhook;
 mod webhook_entra;
 mod whole;

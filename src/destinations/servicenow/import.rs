@@ -117,6 +117,10 @@ impl Destination for Rows {
         }
     }
 
+    fn tickets(&self) -> Option<&dyn super::super::Tickets> {
+        Some(&self.desk)
+    }
+
     /// Proves address, trust, credential and the right to read tickets; not that the staging table exists, which only a row could.
     fn probe(&self) -> Option<Parcel> {
         Some(self.desk.probe())

@@ -39,6 +39,18 @@ pub(super) fn of_ticket(key: &str, number: u32) -> String {
     if number <= 1 { key.to_owned() } else { format!("{key}:{number}") }
 }
 
+/// The id of the alert whose ticket, or whose n-th ticket, has this key; in lower case. Nothing for a key of another matter, one that is a
+/// hash, or one that is not ours.
+pub(super) fn alert_of(key: &str) -> Option<String> {
+    let key = key.to_ascii_lowercase();
+    let rest = key.strip_prefix(PREFIX)?;
+    let (id, number) = rest.split_once(':').unwrap_or((rest, "2"));
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let is_id = (1..=ID_CHARS).contains(&id.len()) && id.bytes().all(plain) && !id.starts_with("hash-");
+    let is_number = number.len() <= 2 && number.parse::<u32>().is_ok_and(|number| number > 1);
+    (is_id && is_number).then(|| id.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +78,25 @@ mod tests {
         let id = "2517200000000000001_3F6C1A52-7b0e-4d0b-9f0e-1c2d3e4f5a6b";
         assert_eq!(keyed(Some(id)), "mdc:2517200000000000001_3f6c1a52-7b0e-4d0b-9f0e-1c2d3e4f5a6b");
         assert_eq!(keyed(Some(" a ")), "mdc:a");
+    }
+
+    #[test]
+    fn a_key_is_read_back() {
+        let key = keyed(Some("2518_A-b.c"));
+        for number in [1, 2, 9] {
+            assert_eq!(alert_of(&of_ticket(&key, number)).as_deref(), Some("2518_a-b.c"));
+        }
+        for other in [
+            "mdc:",
+            "mdc:rec:0123456789abcdef0123456789abcdef",
+            "mdc:hash-ab",
+            "x:a",
+            "mdc:a:1",
+            "mdc:a:2:3",
+            "mdc:a^b",
+        ] {
+            assert_eq!(alert_of(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! Event Management.
 
 mod change;
+mod closed;
 mod desk;
 mod event;
 mod impact;

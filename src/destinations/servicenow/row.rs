@@ -38,7 +38,7 @@ pub(super) struct Row {
 }
 
 /// A value as text; empty where it is none. The API writes texts, but a single odd column shall not hide the whole row.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::String(text) => text,
         Value::Null => String::new(),

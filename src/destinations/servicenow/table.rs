@@ -208,6 +208,10 @@ impl Destination for Tickets {
         }
     }
 
+    fn tickets(&self) -> Option<&dyn super::super::Tickets> {
+        Some(&self.desk)
+    }
+
     /// Proves address, trust, credential, the right to read, and, where the table is not empty, the columns that are needed.
     fn probe(&self) -> Option<Parcel> {
         Some(self.desk.probe())
