@@ -26,12 +26,19 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Every query, by where it stands.
+/// The queries of a page, by where they stand.
+fn queries_of(page: &str) -> BTreeMap<String, String> {
+    let text = read(page);
+    let blocks = text.split("```kusto\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
+    let found: BTreeMap<_, _> =
+        blocks.enumerate().map(|(n, query)| (format!("{page}, query {}", n + 1), query)).collect();
+    assert!(!found.is_empty(), "{page} has no query");
+    found
+}
+
+/// Every query on what the event hub functions and redelivery log, by where it stands.
 fn queries() -> BTreeMap<String, String> {
-    let page = read("docs/operations.md");
-    let blocks = page.split("```kusto\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
-    let mut found: BTreeMap<String, String> =
-        blocks.enumerate().map(|(n, query)| (format!("docs/operations.md, query {}", n + 1), query)).collect();
+    let mut found = queries_of("docs/operations.md");
     for entry in fs::read_dir(root().join("infra/modules/queries")).unwrap().map(Result::unwrap) {
         let name = entry.file_name().into_string().unwrap();
         found.insert(name, fs::read_to_string(entry.path()).unwrap());
@@ -239,6 +246,7 @@ fn judged(queries: &BTreeMap<String, String>) -> Option<Value> {
 #[test]
 fn every_query_is_kusto_and_measures_are_numbers() {
     let mut queries = queries();
+    queries.extend(["docs/graph.md", "docs/sync.md"].into_iter().flat_map(queries_of));
     for query in queries.values_mut() {
         *query = query.replace("{TimeRange:grain}", "5m"); // the workbook puts the time in
     }
