@@ -148,13 +148,19 @@ impl Cursor {
         Timestamp::from_second(from.as_second()).unwrap_or(from)
     }
 
-    /// Learns the service's clock before anything else was read: where ours is ahead, reading would begin too late. Whether it must begin anew.
+    /// Compares with the service's clock: reading begins too late where ours is ahead, and where the service's own was, and went back since:
+    /// then the watermark lies in the time to come, and what changes now would never be asked for. Whether reading must begin anew, with what
+    /// it looks back on.
     pub fn begins_too_late(&mut self, date: Option<Timestamp>, spans: Spans) -> bool {
-        let Some((date, since)) = date.zip(self.since.filter(|_| self.watermark.is_none())) else { return false };
+        let Some(date) = date else { return false };
         let meant = back(date, spans.lookback);
-        let too_late = since > meant.saturating_add(Duration::from_secs(60)).unwrap_or(since);
+        let too_late = match (self.watermark, self.since) {
+            (Some(watermark), _) => back(watermark, spans.overlap) > date,
+            (None, Some(since)) => since > meant.saturating_add(Duration::from_secs(60)).unwrap_or(since),
+            (None, None) => false,
+        };
         if too_late {
-            (self.since, self.walk) = (Some(meant), None);
+            (self.watermark, self.since, self.walk) = (None, Some(meant), None);
         }
         too_late
     }
