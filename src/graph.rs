@@ -129,6 +129,17 @@ impl Graph {
         self.sources.condition()
     }
 
+    /// What is allowed, and probably not meant.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let warning = |word| {
+            format!(
+                "GRAPH__SERVICE_SOURCES: `{word}` is no product known here; if Graph does not know it either, nothing comes of it"
+            )
+        };
+        self.sources.unknown().map(warning).collect()
+    }
+
     /// The page that the walk is at.
     ///
     /// # Errors
@@ -173,6 +184,9 @@ impl Graph {
 fn root(section: &Section<'_>, cloud: Cloud) -> Option<(Service, Url)> {
     if section.text("URL").is_some() {
         let url = section.url("URL");
+        if url.path().trim_end_matches('/').ends_with("/v1.0") {
+            section.fault("URL", "must be the root of Microsoft Graph, without /v1.0");
+        }
         let is_dod = cloud == Cloud::UsGovernment && url.host_str().is_some_and(|host| host.starts_with("dod-graph."));
         let service = if is_dod { Service::GraphDod } else { Service::Graph };
         return (!section.is_faulty("URL")).then_some((service, url));
@@ -194,7 +208,10 @@ fn headers() -> [(HeaderName, HeaderValue); 1] {
 #[must_use]
 pub fn explained(error: &ApiError) -> String {
     match error {
-        ApiError::Refused { status, .. } if matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+        ApiError::Refused { status: StatusCode::UNAUTHORIZED, .. } => {
+            format!("{error}; the token may be for another cloud than GRAPH__URL: look at AZURE_CLOUD")
+        }
+        ApiError::Refused { status: StatusCode::FORBIDDEN, .. } => {
             format!(
                 "{error}; give the app's identity the application permission SecurityAlert.Read.All of Microsoft Graph, with the consent of \
              an administrator"

@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 
 use crate::app::App;
 use crate::functions::{self, ROUTES};
+use crate::graph::Graph;
 use crate::host::InvocationReply;
 use crate::settings::{FAULTY_SETTINGS, Fault, SettingsError, Values};
 use crate::telemetry;
@@ -85,6 +86,9 @@ fn open(values: &Values) -> Service {
             }
             if let Some(warning) = app.store.warning() {
                 tracing::warn!(setting = "STATE__URL", warning);
+            }
+            for warning in app.graph.iter().flat_map(Graph::warnings) {
+                tracing::warn!(warning);
             }
             Service::Ready(Arc::new(app))
         }

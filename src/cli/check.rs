@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::app::{self, Checked, Instance};
 use crate::deliver;
+use crate::graph::Graph;
 use crate::local::console::{Console, visible};
 use crate::outbox::Outbox;
 use crate::parcel::Verdict;
@@ -50,6 +51,9 @@ pub(super) async fn run(args: &CheckArgs, environment: &Values, console: &Consol
         for warning in instance.outlet.destination.warnings() {
             console.warn(&format!("warning: {}: {warning}", instance.outlet.name));
         }
+    }
+    for warning in graph.iter().flat_map(Graph::warnings) {
+        console.warn(&format!("warning: {warning}"));
     }
     let mut good = true;
     if args.connect {

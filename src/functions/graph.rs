@@ -33,7 +33,7 @@ enum End {
     /// Another run owns the cursor.
     Overtaken,
     /// Graph wants to be left alone for so long.
-    Throttled(Duration),
+    Throttled(Duration, String),
     /// Something must be mended, or passes.
     Failed(String),
 }
@@ -73,9 +73,10 @@ pub(super) async fn run(app: &App, now: Timestamp) -> Result<InvocationReply, Fa
         End::Done => "everything is read".to_owned(),
         End::Later => "there is more; the next run goes on".to_owned(),
         End::Overtaken => "another run has moved the cursor; it goes on".to_owned(),
-        End::Throttled(wait) => {
+        End::Throttled(wait, reason) => {
             tracing::warn!(seconds = wait.as_secs(), "Microsoft Graph asked to be left alone");
             document.content.not_before = Timestamp::now().saturating_add(wait).ok();
+            document.content.last_error = Some(format!("Microsoft Graph: {reason}"));
             note(app, &mut document).await;
             format!("Microsoft Graph asked to be left alone for {} s", wait.as_secs())
         }
@@ -99,7 +100,7 @@ async fn read(app: &App, graph: &Graph, document: &mut Document<Cursor>, started
         let walk = cursor.walk(now, graph.spans, graph.condition());
         let answer = match graph.read(walk, started + READING + LAST).await {
             Ok(answer) => answer,
-            Err(ApiError::Unwell { after: Some(wait), .. }) => return End::Throttled(wait),
+            Err(ApiError::Unwell { after: Some(wait), reason }) => return End::Throttled(wait, reason),
             Err(ApiError::Refused { status, .. }) if is_odd(status) && walk.next.is_some() && !begun_anew => {
                 tracing::warn!(%status, "a link to a page is not valid any more; reading begins anew");
                 (cursor.walk, begun_anew) = (None, true);
@@ -125,6 +126,7 @@ async fn read(app: &App, graph: &Graph, document: &mut Document<Cursor>, started
             }
         };
         if cursor.begins_too_late(answer.date, graph.spans) {
+            tracing::warn!("reading had begun later than Microsoft Graph's clock allows; it begins anew");
             continue;
         }
         let items = page.items();

@@ -35,6 +35,9 @@ const FAILURES: u32 = 3;
 /// Longest wait that a document may ask for: what says more was written by a clock that was wrong.
 const WAIT: Duration = Duration::from_secs(30 * 60);
 
+/// By how much clocks may differ that are both right.
+const SKEW: Duration = Duration::from_secs(60);
+
 /// How long a refused condition is left out.
 const REFUSED: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -148,13 +151,20 @@ impl Cursor {
         Timestamp::from_second(from.as_second()).unwrap_or(from)
     }
 
-    /// Learns the service's clock before anything else was read: where ours is ahead, reading would begin too late. Whether it must begin anew.
+    /// Compares with the service's clock: reading begins too late where ours is ahead, and where the service's own was, and went back since:
+    /// then the watermark is a time to come, and what changes until then would never be asked for. Whether reading must begin anew, with what
+    /// it looks back on.
     pub fn begins_too_late(&mut self, date: Option<Timestamp>, spans: Spans) -> bool {
-        let Some((date, since)) = date.zip(self.since.filter(|_| self.watermark.is_none())) else { return false };
+        let Some(date) = date else { return false };
         let meant = back(date, spans.lookback);
-        let too_late = since > meant.saturating_add(Duration::from_secs(60)).unwrap_or(since);
+        let (have, latest) = match (self.watermark, self.since) {
+            (Some(watermark), _) => (watermark, date),
+            (None, Some(since)) => (since, meant),
+            (None, None) => return false,
+        };
+        let too_late = have > latest.saturating_add(SKEW).unwrap_or(have);
         if too_late {
-            (self.since, self.walk) = (Some(meant), None);
+            (self.watermark, self.since, self.walk) = (None, Some(meant), None);
         }
         too_late
     }

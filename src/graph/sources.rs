@@ -4,6 +4,23 @@ use super::page::Item;
 use crate::event::{is_defender_for_cloud, says};
 use crate::settings::Section;
 
+/// Graph's words for products. Graph may have learnt more since.
+const KNOWN: [&str; 13] = [
+    "microsoftDefenderForEndpoint",
+    "microsoftDefenderForIdentity",
+    "microsoftDefenderForCloudApps",
+    "microsoftDefenderForOffice365",
+    "microsoft365Defender",
+    "azureAdIdentityProtection",
+    "microsoftAppGovernance",
+    "dataLossPrevention",
+    "microsoftDefenderForCloud",
+    "microsoftSentinel",
+    "microsoftInsiderRiskManagement",
+    "microsoftThreatIntelligence",
+    "microsoftSecurityForAI",
+];
+
 /// The products that are wanted, by Graph's words for `serviceSource`; every product where there are none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sources(Vec<String>);
@@ -24,7 +41,9 @@ impl Sources {
                 "must be Graph's words, such as microsoftDefenderForCloud, separated by commas; or * alone",
             );
         }
-        Self(words.into_iter().map(str::to_owned).collect())
+        // A filter tells upper case from lower case, and finds nothing rather than complain.
+        let known = |word: &str| KNOWN.into_iter().find(|known| known.eq_ignore_ascii_case(word));
+        Self(words.into_iter().map(|word| known(word).unwrap_or(word).to_owned()).collect())
     }
 
     /// The condition of a filter that lets them pass; none where everything may.
@@ -35,6 +54,11 @@ impl Sources {
             [one] => Some(one.clone()),
             several => Some(format!("({})", several.join(" or "))),
         }
+    }
+
+    /// The words that may be misspelt: a filter on them finds nothing, and says nothing.
+    pub(super) fn unknown(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str).filter(|word| !KNOWN.contains(word))
     }
 
     /// Whether alerts of Defender for Cloud are among them.
@@ -83,6 +107,9 @@ mod tests {
         assert_eq!(condition("*"), None);
         assert_eq!(condition(" a1 ").as_deref(), Some("serviceSource eq 'a1'"));
         assert_eq!(condition("a,b").as_deref(), Some("(serviceSource eq 'a' or serviceSource eq 'b')"));
+        let words = sources("MICROSOFTDefenderForCloud, microsoftDefenderForClod").unwrap();
+        assert!(words.condition().unwrap().contains("'microsoftDefenderForCloud'"));
+        assert_eq!(words.unknown().collect::<Vec<_>>(), ["microsoftDefenderForClod"]);
         for bad in ["a' or 1 eq 1", "*,a", ",", "a b", "ä"] {
             assert!(sources(bad).is_err(), "{bad}");
         }

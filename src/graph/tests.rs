@@ -43,6 +43,7 @@ fn each_cloud_has_its_root() {
     assert_eq!(root(&[gov]), "https://graph.microsoft.us/");
     assert_eq!(root(&[gov, ("GRAPH__URL", "https://dod-graph.microsoft.us")]), "https://dod-graph.microsoft.us/");
     assert_eq!(root(&[("GRAPH__URL", "http://127.0.0.1:9/graph")]), "http://127.0.0.1:9/graph");
+    assert!(fault(&[("GRAPH__URL", "https://graph.microsoft.com/v1.0/")]).contains("without /v1.0"));
     assert!(fault(&[("AZURE_CLOUD", "china")]).contains("GRAPH__ENABLED"));
     assert!(fault(&[("GRAPH__URL", "https://dod-graph.microsoft.us")]).contains("must lead to graph.microsoft.com"));
     assert!(fault(&[gov, ("GRAPH__URL", "https://graph.microsoft.com")]).contains("must lead to graph.microsoft.us"));
@@ -70,4 +71,6 @@ fn faults_name_their_settings_all_at_once() {
 fn a_lack_of_rights_names_the_permission() {
     let told = explained(&ApiError::Refused { status: StatusCode::FORBIDDEN, code: "Forbidden".into() });
     assert!(told.starts_with("403 Forbidden: Forbidden; give") && told.contains("SecurityAlert.Read.All"), "{told}");
+    let told = explained(&ApiError::Refused { status: StatusCode::UNAUTHORIZED, code: String::new() });
+    assert!(told.contains("AZURE_CLOUD") && !told.contains("SecurityAlert.Read.All"), "{told}");
 }

@@ -134,7 +134,17 @@ fn a_clock_that_is_ahead_is_corrected_before_it_does_harm() {
     assert_eq!(cursor.walk(at(10_000), SPANS, None).from, at(-3600));
     assert!(!cursor.begins_too_late(Some(at(0)), SPANS));
     cursor.watermark = Some(at(5));
-    assert!(!cursor.begins_too_late(Some(at(-100_000)), SPANS), "the watermark is the service's own time");
+    assert!(!cursor.begins_too_late(Some(at(0)), SPANS), "the watermark is the service's own time");
+}
+
+#[test]
+fn a_watermark_in_the_time_to_come_is_given_up() {
+    let mut cursor = Cursor { watermark: Some(at(86_400)), ..Cursor::default() };
+    assert!(!cursor.begins_too_late(Some(at(86_340)), SPANS), "some seconds are none");
+    cursor.walk(at(0), SPANS, None);
+    assert!(cursor.begins_too_late(Some(at(0)), SPANS));
+    assert_eq!(cursor.walk(at(0), SPANS, None).from, at(-3600));
+    assert!(!cursor.begins_too_late(Some(at(0)), SPANS));
 }
 
 #[test]

@@ -272,6 +272,7 @@ async fn a_wait_beyond_the_run_is_kept_by_every_process() {
     scene.simulator.fault("graph", json!({"kind": "throttle", "retry_after": 600, "skip": 1})).await;
     let (status, reply) = tick(&scene.handler().await).await;
     assert_eq!((status, scene.arrived().await.len()), (200, 10), "{reply}");
+    assert!(text(&scene.cursor()["last_error"]).contains("429"));
     let asked = scene.asked().await;
     let other = scene.handler().await;
     assert!(tick(&other).await.1.contains("left alone"));
@@ -356,6 +357,22 @@ async fn without_consent_the_run_names_the_permission() {
     let (_, status) = handler.http("status", &json!({})).await;
     assert!(text(&status["graph"]["last_error"]).contains("SecurityAlert.Read.All"), "{status}");
     assert!(status["graph"]["watermark"].is_null());
+}
+
+#[tokio::test]
+async fn a_clock_that_went_back_misses_nothing() {
+    let Some(scene) = Scene::start(10) else { return };
+    let handler = scene.handler().await;
+    scene.simulator.post("clock", json!({"offset_s": 86_400})).await;
+    let early = alert("early", -86_400, -86_400);
+    scene.seed([early.clone()]).await;
+    handler.tick("graph").await;
+    scene.simulator.post("clock", json!({"offset_s": 0})).await;
+    let now = alert("now", 1, 1);
+    scene.seed([now.clone()]).await;
+    handler.tick("graph").await;
+    scene.holds(&[early, now], true).await;
+    assert!(text(&scene.cursor()["watermark"]).parse::<Timestamp>().unwrap() < Timestamp::now());
 }
 
 #[tokio::test]
