@@ -102,7 +102,8 @@ impl Graph {
         let page_size = section.number("PAGE_SIZE", 1..=1000);
         let spans = Spans {
             lookback: section.duration("LOOKBACK", minute..=180 * day),
-            overlap: section.duration("OVERLAP", minute..=day),
+            // A clock that goes back by less than a step of its notice must still lie within it.
+            overlap: section.duration("OVERLAP", 2 * minute..=day),
         };
         let preferred = section
             .choice("PREFER", &[("none", None), ("export", Some(Source::Export)), ("graph", Some(Source::Graph))]);
