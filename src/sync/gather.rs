@@ -9,7 +9,7 @@ use url::Url;
 use super::entry::{Entry, Member};
 use super::ids::{AlertId, IncidentName, WorkspaceId};
 use super::incident::Incident;
-use super::ledger::{SKEW, key, later};
+use super::ledger::{key, later};
 use super::pages::{Ask, Page, all};
 use super::run::{Run, Stop};
 use super::status::AlertStatus;
@@ -51,8 +51,10 @@ impl Run<'_> {
     /// end, and nothing slips through between two pages. Only within one moment the service's own link leads on.
     async fn read_workspace(&mut self, workspace: &WorkspaceId) -> Result<Result<(), ApiError>, Stop> {
         let now = self.now();
-        let begin = match self.ledger.content.cursors.get(&workspace.key()) {
-            Some(cursor) => earlier(*cursor, self.wishes.overlap),
+        // A time from the future tells of a clock that is wrong. Nothing is taken as read beyond the time at which the reading begins.
+        let read = self.ledger.content.cursors.get(&workspace.key()).map(|cursor| now.min(*cursor));
+        let begin = match read {
+            Some(read) => earlier(read, self.wishes.overlap),
             None => earlier(now, self.wishes.lookback),
         };
         let mut from = floor(begin);
@@ -67,9 +69,8 @@ impl Run<'_> {
             for row in &page.value {
                 latest = latest.max(self.take_incident(workspace, row).await?);
             }
-            let latest = latest.min(later(self.now(), SKEW));
-            let cursor = self.ledger.content.cursors.entry(workspace.key()).or_insert(from);
-            *cursor = latest.max(*cursor);
+            let latest = latest.min(now);
+            self.ledger.content.cursors.insert(workspace.key(), read.map_or(latest, |read| latest.max(read)));
             let link = match page.next(self.api, &url) {
                 Ok(link) => link,
                 Err(error) => return Ok(Err(error)),
@@ -145,8 +146,12 @@ impl Run<'_> {
         for (key, read) in results {
             match read {
                 Ok((members, others)) => self.take_members(&key, members, others),
-                Err(error) if is_gone(&error) => drop(self.ledger.content.incidents.remove(&key)),
-                Err(error) => self.failed("alerts of an incident", &error, RESPONDER),
+                // Either the incident is gone, or its alerts alone are refused.
+                Err(error) if is_gone(&error) => drop(self.look_at_incident(&key, true).await?),
+                Err(error) => {
+                    let name = key.rsplit('/').next().unwrap_or_default();
+                    self.failed(&format!("alerts of incident {name}"), &error, RESPONDER);
+                }
             }
         }
         Ok(())
@@ -196,18 +201,19 @@ impl Run<'_> {
     }
 
     async fn take_alert(&mut self, subscription: &str, row: &RawValue) -> Result<(), Stop> {
-        let Ok(row) = serde_json::from_str::<Row>(row.get()) else { return Ok(()) };
-        let Some(id) = AlertId::parse(&row.id).filter(|id| id.subscription() == subscription) else {
+        let row = serde_json::from_str::<Row>(row.get()).ok();
+        let id = row.as_ref().and_then(|row| AlertId::parse(&row.id));
+        let (Some(row), Some(id)) = (row, id.filter(|id| id.subscription() == subscription)) else {
             tracing::warn!(
                 subscription,
-                "an alert has an id that is none of an alert of its subscription; it is left alone"
+                "an alert cannot be read, or has an id that is none of an alert of its subscription; it is left alone"
             );
             return Ok(());
         };
         self.report.alerts += 1;
         let status = AlertStatus::parse(&row.properties.status);
         let key = id.key();
-        self.index.add(id, &row.properties.system_alert_id);
+        self.index.add(id, row.properties.system_alert_id.as_deref().unwrap_or_default());
         if let Some(status) = status {
             self.observe(&key, status).await?;
         }
@@ -350,8 +356,7 @@ struct Row {
 struct RowProperties {
     #[serde(default)]
     status: String,
-    #[serde(default)]
-    system_alert_id: String,
+    system_alert_id: Option<String>,
 }
 
 /// The address of the incidents that were changed at that time or later, the oldest change first.

@@ -51,6 +51,9 @@ pub(super) struct Ledger {
     /// Until when the service asked to be left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) not_before: Option<Timestamp>,
+    /// By ServiceNow destination: until when it asked to be left alone.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) rests: BTreeMap<String, Timestamp>,
     /// When the last run ended.
     pub(super) last_run: Option<Timestamp>,
     /// What went wrong in it.

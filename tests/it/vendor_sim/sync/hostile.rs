@@ -144,3 +144,13 @@ async fn a_list_without_end_comes_to_an_end() {
     assert_eq!(actions(&asked).len(), 1);
     assert!(asked.len() < 20, "the same link is not followed twice: {}", asked.len());
 }
+
+#[tokio::test]
+async fn an_alert_without_a_second_name_is_found_by_its_first() {
+    for name in [json!(null), json!("")] {
+        let mut row = listed(&alert_path("a"));
+        row["properties"]["systemAlertId"] = name;
+        let (asked, _) = run(vec![row], |_| None).await;
+        assert_eq!(actions(&asked).len(), 1);
+    }
+}
