@@ -48,7 +48,8 @@ impl Run<'_> {
     }
 
     /// Reads in the order of changes. Each page is asked for from the last change of the page before: what is changed meanwhile moves to the
-    /// end, and nothing slips through between two pages. Only within one moment the service's own link leads on.
+    /// end, and nothing slips through between two pages. Only within one moment the service's own link leads on; and where the service does
+    /// not keep the order: then nothing counts as read before the last page is.
     async fn read_workspace(&mut self, workspace: &WorkspaceId) -> Result<Result<(), ApiError>, Stop> {
         let now = self.now();
         // A time from the future tells of a clock that is wrong. Nothing is taken as read beyond the time at which the reading begins.
@@ -57,7 +58,7 @@ impl Run<'_> {
             Some(read) => earlier(read, self.wishes.overlap),
             None => earlier(now, self.wishes.lookback),
         };
-        let mut from = floor(begin);
+        let (mut from, mut latest, mut in_order) = (floor(begin), floor(begin), true);
         let mut next = Some(changed_since(self.api, workspace, from));
         for _ in 0..MOST_PAGES {
             let Some(url) = next.take() else { break };
@@ -65,18 +66,22 @@ impl Run<'_> {
                 Ok(page) => page,
                 Err(error) => return Ok(Err(error)),
             };
-            let mut latest = from;
+            let mut before = Timestamp::MIN;
             for row in &page.value {
-                latest = latest.max(self.take_incident(workspace, row).await?);
+                let Some(modified) = self.take_incident(workspace, row).await? else { continue };
+                in_order &= before <= modified;
+                before = modified;
+                latest = latest.max(modified.min(now));
             }
-            let latest = latest.min(now);
-            self.ledger.content.cursors.insert(workspace.key(), read.map_or(latest, |read| latest.max(read)));
             let link = match page.next(self.api, &url) {
                 Ok(link) => link,
                 Err(error) => return Ok(Err(error)),
             };
+            if in_order || link.is_none() {
+                self.ledger.content.cursors.insert(workspace.key(), read.map_or(latest, |read| latest.max(read)));
+            }
             next = link.map(|link| {
-                let moved = floor(latest) > from;
+                let moved = in_order && floor(latest) > from;
                 from = floor(latest);
                 if moved { changed_since(self.api, workspace, from) } else { link }
             });
@@ -84,8 +89,8 @@ impl Run<'_> {
         Ok(Ok(()))
     }
 
-    /// Notes an incident; returns when it was changed.
-    async fn take_incident(&mut self, workspace: &WorkspaceId, row: &RawValue) -> Result<Timestamp, Stop> {
+    /// Notes an incident; returns when it was changed, if it can be read.
+    async fn take_incident(&mut self, workspace: &WorkspaceId, row: &RawValue) -> Result<Option<Timestamp>, Stop> {
         let incident = match Incident::parse(row.get()) {
             Ok(incident) if IncidentName::parse(&incident.name).is_some() => incident,
             Ok(_) => {
@@ -93,17 +98,17 @@ impl Run<'_> {
                     workspace = workspace.name(),
                     "an incident has a name that cannot be part of an address; it is left alone"
                 );
-                return Ok(Timestamp::MIN);
+                return Ok(None);
             }
             Err(error) => {
                 tracing::warn!(workspace = workspace.name(), %error, "an incident cannot be read; it is left alone");
-                return Ok(Timestamp::MIN);
+                return Ok(None);
             }
         };
         let known = self.ledger.content.incidents.get(&key(workspace, &incident.name));
         self.report.incidents += usize::from(known.is_none_or(|entry| entry.etag != incident.etag));
         self.note(workspace, &incident).await?;
-        Ok(incident.modified)
+        Ok(Some(incident.modified))
     }
 
     /// Notes an incident, and records a claimed change of it that came to its end.

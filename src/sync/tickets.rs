@@ -92,9 +92,16 @@ impl Run<'_> {
 
     async fn ask(&self, outlet: &Outlet, tickets: &dyn Tickets, question: &Parcel) -> Result<TicketPage, ApiError> {
         let reply = outlet.courier.send(question, self.deadline).await;
-        tickets.read(&reply).map_err(|reason| match Verdict::by_status(&reply) {
-            Verdict::Retry { after, .. } => ApiError::Unwell { reason, after: after.map(|after| after.min(HINT_CAP)) },
-            _ => ApiError::Unusable(reason),
+        tickets.read(&reply).map_err(|verdict| match verdict {
+            Verdict::Retry { reason, after } => {
+                ApiError::Unwell { reason, after: after.map(|after| after.min(HINT_CAP)) }
+            }
+            Verdict::Split { reason } | Verdict::Rejected { reason } | Verdict::Misconfigured { reason } => {
+                ApiError::Unusable(reason)
+            }
+            Verdict::Accepted | Verdict::Partial { .. } | Verdict::Then(_) => {
+                ApiError::Strange("an answer without a result".to_owned())
+            }
         })
     }
 
