@@ -52,8 +52,7 @@ impl Run<'_> {
     /// not keep the order: then nothing counts as read before the last page is.
     async fn read_workspace(&mut self, workspace: &WorkspaceId) -> Result<Result<(), ApiError>, Stop> {
         let now = self.now();
-        // A time from the future tells of a clock that is wrong. Nothing is taken as read beyond the time at which the reading begins.
-        let read = self.ledger.content.cursors.get(&workspace.key()).map(|cursor| now.min(*cursor));
+        let read = self.ledger.content.read_until(&workspace.key(), now);
         let begin = match read {
             Some(read) => earlier(read, self.wishes.overlap),
             None => earlier(now, self.wishes.lookback),

@@ -43,8 +43,7 @@ impl Run<'_> {
         let now = self.now();
         let name = format!("servicenow/{}", outlet.name);
         let back = |time: Timestamp, by| time.saturating_sub(by).unwrap_or(Timestamp::MIN);
-        // As with incidents, nothing is taken as read beyond the present.
-        let read = self.ledger.content.cursors.get(&name).map(|cursor| now.min(*cursor));
+        let read = self.ledger.content.read_until(&name, now);
         let since = match read {
             Some(read) => back(read, self.wishes.overlap),
             None => back(now, self.wishes.lookback),
