@@ -183,8 +183,8 @@ pub trait Tickets: fmt::Debug + Send + Sync {
     /// Reads the answer to either question.
     ///
     /// # Errors
-    /// When it is none to rely on, in words.
-    fn read(&self, reply: &Reply) -> Result<TicketPage, String>;
+    /// When it is none to rely on: what the reply means, as for a delivery.
+    fn read(&self, reply: &Reply) -> Result<TicketPage, Verdict>;
 }
 
 /// A page of tickets.

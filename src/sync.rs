@@ -201,6 +201,7 @@ impl Sync {
             since: self.since(start),
             ledger,
             rehearses,
+            silent: BTreeSet::new(),
             states: BTreeMap::new(),
             index: join::Index::default(),
             report: Report::default(),

@@ -12,10 +12,11 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use super::audit::Record;
-use super::gather::{INCIDENTS, is_gone, members, place};
+use super::gather::{INCIDENTS, RESPONDER, is_gone, members, place};
 use super::hand::Held;
 use super::ids::AlertId;
 use super::incident::Incident;
+use super::ledger::Ended;
 use super::rules::{Change, Step, Why};
 use super::run::{Run, Stop};
 use super::status::{AlertStatus, Classification};
@@ -134,11 +135,11 @@ impl Run<'_> {
         let mut incident = match read {
             Ok(incident) => incident,
             Err(error) if is_gone(&error) => {
-                self.ledger.content.incidents.remove(key);
+                self.forget(key).await?;
                 return Ok(None);
             }
             Err(error) => {
-                self.failed(&format!("incident {name}"), &error, "");
+                self.failed(&format!("incident {name}"), &error, RESPONDER);
                 return Ok(None);
             }
         };
@@ -149,7 +150,7 @@ impl Run<'_> {
             match members(self.api, &workspace, &name, self.deadline).await {
                 Ok((members, others)) => self.take_members(key, members, others),
                 Err(error) => {
-                    self.failed(&format!("incident {name}"), &error, "");
+                    self.failed(&format!("alerts of incident {name}"), &error, RESPONDER);
                     return Ok(None);
                 }
             }
@@ -157,6 +158,13 @@ impl Run<'_> {
         // An old copy, whatever it says, is nothing to write back.
         let is_present = self.ledger.content.incidents.get(key).is_some_and(|entry| entry.etag == incident.etag);
         Ok(is_present.then_some(incident))
+    }
+
+    /// Forgets an incident that is not there any more. What became of a change of it that was claimed cannot be seen now, and is recorded so.
+    async fn forget(&mut self, key: &str) -> Result<(), Stop> {
+        let gone = self.ledger.content.incidents.remove(key);
+        let claim = gone.and_then(|entry| entry.hand.claim);
+        self.ended(claim.map(|record| Ended { record, happened: false })).await
     }
 
     pub(super) fn outcome_of_look(&self, key: &str) -> Outcome {

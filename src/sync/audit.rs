@@ -54,7 +54,7 @@ pub(super) const DONE: &str = "done";
 pub(super) const FOUND: &str = "done; found so afterwards, since there was no answer or the run broke off";
 
 /// The run broke off, and it cannot be seen any more what it did.
-pub(super) const UNCLEAR: &str = "not known: the run broke off, and somebody has changed it since";
+pub(super) const UNCLEAR: &str = "not known: the run broke off, and somebody has changed or deleted it since";
 
 impl Record {
     /// What tells this change from every other.

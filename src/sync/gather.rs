@@ -9,7 +9,7 @@ use url::Url;
 use super::entry::{Entry, Member};
 use super::ids::{AlertId, IncidentName, WorkspaceId};
 use super::incident::Incident;
-use super::ledger::{SKEW, key, later};
+use super::ledger::{key, later};
 use super::pages::{Ask, Page, all};
 use super::run::{Run, Stop};
 use super::status::AlertStatus;
@@ -48,14 +48,16 @@ impl Run<'_> {
     }
 
     /// Reads in the order of changes. Each page is asked for from the last change of the page before: what is changed meanwhile moves to the
-    /// end, and nothing slips through between two pages. Only within one moment the service's own link leads on.
+    /// end, and nothing slips through between two pages. Only within one moment the service's own link leads on; and where the service does
+    /// not keep the order: then nothing counts as read before the last page is.
     async fn read_workspace(&mut self, workspace: &WorkspaceId) -> Result<Result<(), ApiError>, Stop> {
         let now = self.now();
-        let begin = match self.ledger.content.cursors.get(&workspace.key()) {
-            Some(cursor) => earlier(*cursor, self.wishes.overlap),
+        let read = self.ledger.content.read_until(&workspace.key(), now);
+        let begin = match read {
+            Some(read) => earlier(read, self.wishes.overlap),
             None => earlier(now, self.wishes.lookback),
         };
-        let mut from = floor(begin);
+        let (mut from, mut latest, mut in_order) = (floor(begin), floor(begin), true);
         let mut next = Some(changed_since(self.api, workspace, from));
         for _ in 0..MOST_PAGES {
             let Some(url) = next.take() else { break };
@@ -63,19 +65,22 @@ impl Run<'_> {
                 Ok(page) => page,
                 Err(error) => return Ok(Err(error)),
             };
-            let mut latest = from;
+            let mut before = Timestamp::MIN;
             for row in &page.value {
-                latest = latest.max(self.take_incident(workspace, row).await?);
+                let Some(modified) = self.take_incident(workspace, row).await? else { continue };
+                in_order &= before <= modified;
+                before = modified;
+                latest = latest.max(modified.min(now));
             }
-            let latest = latest.min(later(self.now(), SKEW));
-            let cursor = self.ledger.content.cursors.entry(workspace.key()).or_insert(from);
-            *cursor = latest.max(*cursor);
             let link = match page.next(self.api, &url) {
                 Ok(link) => link,
                 Err(error) => return Ok(Err(error)),
             };
+            if in_order || link.is_none() {
+                self.ledger.content.cursors.insert(workspace.key(), read.map_or(latest, |read| latest.max(read)));
+            }
             next = link.map(|link| {
-                let moved = floor(latest) > from;
+                let moved = in_order && floor(latest) > from;
                 from = floor(latest);
                 if moved { changed_since(self.api, workspace, from) } else { link }
             });
@@ -83,8 +88,8 @@ impl Run<'_> {
         Ok(Ok(()))
     }
 
-    /// Notes an incident; returns when it was changed.
-    async fn take_incident(&mut self, workspace: &WorkspaceId, row: &RawValue) -> Result<Timestamp, Stop> {
+    /// Notes an incident; returns when it was changed, if it can be read.
+    async fn take_incident(&mut self, workspace: &WorkspaceId, row: &RawValue) -> Result<Option<Timestamp>, Stop> {
         let incident = match Incident::parse(row.get()) {
             Ok(incident) if IncidentName::parse(&incident.name).is_some() => incident,
             Ok(_) => {
@@ -92,17 +97,17 @@ impl Run<'_> {
                     workspace = workspace.name(),
                     "an incident has a name that cannot be part of an address; it is left alone"
                 );
-                return Ok(Timestamp::MIN);
+                return Ok(None);
             }
             Err(error) => {
                 tracing::warn!(workspace = workspace.name(), %error, "an incident cannot be read; it is left alone");
-                return Ok(Timestamp::MIN);
+                return Ok(None);
             }
         };
         let known = self.ledger.content.incidents.get(&key(workspace, &incident.name));
         self.report.incidents += usize::from(known.is_none_or(|entry| entry.etag != incident.etag));
         self.note(workspace, &incident).await?;
-        Ok(incident.modified)
+        Ok(Some(incident.modified))
     }
 
     /// Notes an incident, and records a claimed change of it that came to its end.
@@ -145,8 +150,12 @@ impl Run<'_> {
         for (key, read) in results {
             match read {
                 Ok((members, others)) => self.take_members(&key, members, others),
-                Err(error) if is_gone(&error) => drop(self.ledger.content.incidents.remove(&key)),
-                Err(error) => self.failed("alerts of an incident", &error, RESPONDER),
+                // Either the incident is gone, or its alerts alone are refused.
+                Err(error) if is_gone(&error) => drop(self.look_at_incident(&key, true).await?),
+                Err(error) => {
+                    let name = key.rsplit('/').next().unwrap_or_default();
+                    self.failed(&format!("alerts of incident {name}"), &error, RESPONDER);
+                }
             }
         }
         Ok(())
@@ -196,18 +205,19 @@ impl Run<'_> {
     }
 
     async fn take_alert(&mut self, subscription: &str, row: &RawValue) -> Result<(), Stop> {
-        let Ok(row) = serde_json::from_str::<Row>(row.get()) else { return Ok(()) };
-        let Some(id) = AlertId::parse(&row.id).filter(|id| id.subscription() == subscription) else {
+        let row = serde_json::from_str::<Row>(row.get()).ok();
+        let id = row.as_ref().and_then(|row| AlertId::parse(&row.id));
+        let (Some(row), Some(id)) = (row, id.filter(|id| id.subscription() == subscription)) else {
             tracing::warn!(
                 subscription,
-                "an alert has an id that is none of an alert of its subscription; it is left alone"
+                "an alert cannot be read, or has an id that is none of an alert of its subscription; it is left alone"
             );
             return Ok(());
         };
         self.report.alerts += 1;
         let status = AlertStatus::parse(&row.properties.status);
         let key = id.key();
-        self.index.add(id, &row.properties.system_alert_id);
+        self.index.add(id, row.properties.system_alert_id.as_deref().unwrap_or_default());
         if let Some(status) = status {
             self.observe(&key, status).await?;
         }
@@ -350,8 +360,7 @@ struct Row {
 struct RowProperties {
     #[serde(default)]
     status: String,
-    #[serde(default)]
-    system_alert_id: String,
+    system_alert_id: Option<String>,
 }
 
 /// The address of the incidents that were changed at that time or later, the oldest change first.

@@ -51,6 +51,9 @@ pub(super) struct Ledger {
     /// Until when the service asked to be left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) not_before: Option<Timestamp>,
+    /// By ServiceNow destination: until when it asked to be left alone.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) rests: BTreeMap<String, Timestamp>,
     /// When the last run ended.
     pub(super) last_run: Option<Timestamp>,
     /// What went wrong in it.
@@ -116,6 +119,12 @@ pub(super) struct Ended {
 }
 
 impl Ledger {
+    /// How far that list was read, never beyond the present. Nothing where it never was, or where a run of a wrong clock says so: then nobody
+    /// knows.
+    pub(super) fn read_until(&self, list: &str, now: Timestamp) -> Option<Timestamp> {
+        self.cursors.get(list).filter(|cursor| **cursor <= later(now, SKEW)).map(|cursor| now.min(*cursor))
+    }
+
     /// Takes the status of an alert as `run` has read it just now.
     pub(super) fn observe(&mut self, alert: &str, status: AlertStatus, run: &str, now: Timestamp) -> Observed {
         let mut observed = Observed { status: Some(status), ended: None };

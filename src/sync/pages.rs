@@ -21,8 +21,7 @@ pub(super) enum Ask {
 /// One page.
 #[derive(Debug, Deserialize)]
 pub(super) struct Page {
-    /// The items, unread: one that is odd spoils no other.
-    #[serde(default)]
+    /// The items, unread: one that is odd spoils no other. An answer without them is no empty list.
     pub(super) value: Vec<Box<RawValue>>,
     /// Where the next page is.
     #[serde(default, rename = "nextLink")]
@@ -86,4 +85,17 @@ pub(super) async fn all(api: &Api, ask: Ask, url: Url, most: usize, deadline: In
         list.items.extend(page.value);
     }
     Ok(list)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_no_list_is_no_empty_list() {
+        assert!(serde_json::from_str::<Page>(r#"{"value": []}"#).is_ok());
+        for answer in ["{}", "[]", r#"{"error": {}}"#, r#"{"value": null}"#] {
+            assert!(serde_json::from_str::<Page>(answer).is_err(), "{answer}");
+        }
+    }
 }

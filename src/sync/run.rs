@@ -1,6 +1,6 @@
 //! One run: read both sides, decide, change, remember.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::StatusCode;
 use jiff::Timestamp;
@@ -65,6 +65,8 @@ pub(super) struct Run<'a> {
     pub(super) ledger: Document<Ledger>,
     /// Whether it only tells what it would do: nothing is changed, and nothing written.
     pub(super) rehearses: bool,
+    /// The destinations that are asked for no more tickets in this run.
+    pub(super) silent: BTreeSet<String>,
     /// How alerts stand, by key, as far as they were read in this run.
     pub(super) states: BTreeMap<String, AlertStatus>,
     pub(super) index: Index,
@@ -163,7 +165,11 @@ impl Run<'_> {
                 Outcome::Left => held.push(step),
                 Outcome::Again if looks < LOOKS => looks += 1,
                 Outcome::Again => {
-                    self.left(key, "it is changed by others all the time; the next run looks again");
+                    let name = key.rsplit('/').next().unwrap_or_default();
+                    self.left(
+                        &format!("incident {name}"),
+                        "it is changed by others all the time; the next run looks again",
+                    );
                     held.push(step);
                 }
                 Outcome::Gone => {

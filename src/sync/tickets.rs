@@ -1,41 +1,55 @@
 //! Tickets that people closed: each may close its alert, with the same caps, claims and records as any other change.
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::act::{Order, Outcome};
 use super::audit::Record;
 use super::join::Matched;
-use super::ledger::{self, SKEW, later};
+use super::ledger::{self, later};
 use super::rules::Why;
 use super::run::{Run, Stop};
 use super::status::AlertStatus;
+use crate::api::ApiError;
 use crate::deliver::Outlet;
+use crate::deliver::retry::HINT_CAP;
 use crate::destinations::{TicketPage, Tickets};
-use crate::parcel::Parcel;
+use crate::parcel::{Parcel, Verdict};
 
 /// Most pages of tickets in one run.
-const MOST_PAGES: usize = 10;
+const MOST_PAGES: usize = 100;
 
 impl Run<'_> {
     /// Reads which tickets were closed since the last run.
     pub(super) async fn read_tickets(&mut self) {
         for outlet in self.desks {
             let Some(tickets) = outlet.destination.tickets() else { continue };
-            if let Err(problem) = self.read_desk(outlet, tickets).await {
-                self.desk_failed(&outlet.name, &problem);
+            let rests = &self.ledger.content.rests;
+            if let Some(until) = rests.get(&outlet.name).copied().filter(|until| self.now() < *until) {
+                self.silent.insert(outlet.name.clone());
+                self.report
+                    .delays
+                    .push(format!("tickets of {}: it asked to be left alone until {until:.0}", outlet.name));
+                continue;
+            }
+            self.ledger.content.rests.remove(&outlet.name);
+            if let Err(error) = self.read_desk(outlet, tickets).await {
+                self.desk_failed(&outlet.name, &error);
             }
         }
     }
 
-    async fn read_desk(&mut self, outlet: &Outlet, tickets: &dyn Tickets) -> Result<(), String> {
+    async fn read_desk(&mut self, outlet: &Outlet, tickets: &dyn Tickets) -> Result<(), ApiError> {
         let now = self.now();
         let name = format!("servicenow/{}", outlet.name);
         let back = |time: Timestamp, by| time.saturating_sub(by).unwrap_or(Timestamp::MIN);
-        let since = match self.ledger.content.cursors.get(&name) {
-            Some(cursor) => back(*cursor, self.wishes.overlap),
+        let read = self.ledger.content.read_until(&name, now);
+        let since = match read {
+            Some(read) => back(read, self.wishes.overlap),
             None => back(now, self.wishes.lookback),
         };
         let (mut skip, mut latest) = (0, since);
+        let mut more = true;
         for _ in 0..MOST_PAGES {
             let page = self.ask(outlet, tickets, &tickets.ask(since, skip)).await?;
             for ticket in page.tickets.into_iter().filter(|ticket| ticket.is_closed && ticket.changed >= since) {
@@ -51,29 +65,60 @@ impl Run<'_> {
                     number: ticket.number,
                     alert: ticket.alert,
                     dismisses: self.wishes.dismissing.contains(&ticket.close_code.to_lowercase()),
-                    changed: ticket.changed.min(later(now, SKEW)),
+                    changed: ticket.changed,
                     // Whoever closed it did so because the alert is closed.
                     done: ticket.knows_alert_is_closed,
                 };
                 self.ledger.content.tickets.insert(key, noted);
             }
             skip += page.rows;
-            if !page.more {
+            more = page.more;
+            if !more {
                 break;
             }
         }
-        let cursor = self.ledger.content.cursors.entry(name).or_insert(since);
-        *cursor = latest.min(later(now, SKEW)).max(*cursor);
+        if more {
+            tracing::warn!(
+                destination = outlet.name,
+                pages = MOST_PAGES,
+                "more tickets were closed than are read in one run"
+            );
+        }
+        let latest = latest.min(now);
+        self.ledger.content.cursors.insert(name, read.map_or(latest, |read| latest.max(read)));
         Ok(())
     }
 
-    async fn ask(&self, outlet: &Outlet, tickets: &dyn Tickets, question: &Parcel) -> Result<TicketPage, String> {
-        tickets.read(&outlet.courier.send(question, self.deadline).await)
+    async fn ask(&self, outlet: &Outlet, tickets: &dyn Tickets, question: &Parcel) -> Result<TicketPage, ApiError> {
+        let reply = outlet.courier.send(question, self.deadline).await;
+        tickets.read(&reply).map_err(|verdict| match verdict {
+            Verdict::Retry { reason, after } => {
+                ApiError::Unwell { reason, after: after.map(|after| after.min(HINT_CAP)) }
+            }
+            Verdict::Split { reason } | Verdict::Rejected { reason } | Verdict::Misconfigured { reason } => {
+                ApiError::Unusable(reason)
+            }
+            Verdict::Accepted | Verdict::Partial { .. } | Verdict::Then(_) => {
+                ApiError::Strange("an answer without a result".to_owned())
+            }
+        })
     }
 
-    fn desk_failed(&mut self, name: &str, problem: &str) {
-        tracing::error!(destination = name, problem, "tickets cannot be read");
-        self.report.failures.push(format!("tickets of {name}: {problem}"));
+    /// Notes that a destination gives no tickets. It is asked no more in this run, and not before it wants to be.
+    fn desk_failed(&mut self, name: &str, error: &ApiError) {
+        self.silent.insert(name.to_owned());
+        let told = format!("tickets of {name}: {error}");
+        let ApiError::Unwell { after, .. } = error else {
+            tracing::error!(destination = name, %error, "tickets cannot be read");
+            self.report.failures.push(told);
+            return;
+        };
+        if let Some(after) = after {
+            let until = later(self.now(), *after);
+            self.ledger.content.rests.insert(name.to_owned(), until);
+        }
+        tracing::warn!(destination = name, %error, "tickets cannot be read now");
+        self.report.delays.push(told);
     }
 
     /// Closes the alerts of closed tickets.
@@ -83,6 +128,12 @@ impl Run<'_> {
             open.map(|(key, ticket)| (key.clone(), ticket.clone())).collect();
         waiting.sort_by_key(|(_, ticket)| ticket.changed);
         for (key, ticket) in waiting {
+            if self.ledger.content.not_before.is_some() || Instant::now() >= self.deadline {
+                break;
+            }
+            if self.silent.contains(&ticket.desk) {
+                continue;
+            }
             let is_done = self.follow(&ticket).await?;
             if let Some(noted) = self.ledger.content.tickets.get_mut(&key) {
                 noted.done = is_done;
@@ -108,8 +159,8 @@ impl Run<'_> {
         let Some(question) = tickets.ask_about(&ticket.alert) else { return Ok(true) };
         let page = match self.ask(outlet, tickets, &question).await {
             Ok(page) => page,
-            Err(problem) => {
-                self.desk_failed(&ticket.desk, &problem);
+            Err(error) => {
+                self.desk_failed(&ticket.desk, &error);
                 return Ok(false);
             }
         };

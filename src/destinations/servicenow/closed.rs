@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::desk::Desk;
-use super::instance::{result, verdict};
+use super::instance::result;
 use super::key::alert_of;
 use super::row::text;
 use super::said::{Said, glide};
@@ -108,14 +108,8 @@ impl Tickets for Desk {
         })
     }
 
-    fn read(&self, reply: &Reply) -> Result<TicketPage, String> {
-        let rows: Vec<Row> = result(reply).map_err(|_| match verdict(reply) {
-            Verdict::Retry { reason, .. }
-            | Verdict::Split { reason }
-            | Verdict::Rejected { reason }
-            | Verdict::Misconfigured { reason } => reason,
-            Verdict::Accepted | Verdict::Partial { .. } | Verdict::Then(_) => "an answer without a result".to_owned(),
-        })?;
+    fn read(&self, reply: &Reply) -> Result<TicketPage, Verdict> {
+        let rows: Vec<Row> = result(reply)?;
         let count = rows.len();
         let tickets = rows.into_iter().filter_map(|row| self.ticket(row)).collect();
         Ok(TicketPage { tickets, rows: count, more: count >= ROWS })
@@ -221,8 +215,9 @@ mod tests {
     #[test]
     fn what_is_no_answer_is_told() {
         let reply = Reply::Http { status: StatusCode::OK, headers: HeaderMap::new(), body: "<html>".into() };
-        assert!(desk(&[]).read(&reply).is_err());
+        assert!(matches!(desk(&[]).read(&reply), Err(Verdict::Retry { .. })), "the instance hibernates");
         let reply = Reply::Http { status: StatusCode::FORBIDDEN, headers: HeaderMap::new(), body: "{}".into() };
-        assert!(desk(&[]).read(&reply).unwrap_err().contains("check the roles"));
+        let Err(Verdict::Misconfigured { reason }) = desk(&[]).read(&reply) else { panic!() };
+        assert!(reason.contains("check the roles"));
     }
 }

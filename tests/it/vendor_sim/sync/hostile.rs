@@ -63,12 +63,19 @@ async fn run(alerts: Vec<Value>, link: fn(&str) -> Option<String>) -> (Vec<(Meth
     let asked = Asked::default();
     let mad = Mad { asked: Arc::clone(&asked), base: base.clone(), alerts, link };
     tokio::spawn(axum::serve(listener, Router::new().fallback(answer).with_state(mad)).into_future());
+    let report = run_at(&base).await;
+    let asked = asked.lock().unwrap().clone();
+    (asked, report)
+}
+
+/// Runs once against a Resource Manager at that address.
+async fn run_at(base: &str) -> Report {
     let values = Values::new(
         [
             ("SYNC__MODE", "on"),
             ("SYNC__WORKSPACES", WORKSPACE),
             ("SYNC__SUBSCRIPTIONS", SUBSCRIPTION),
-            ("SYNC__URL", &base),
+            ("SYNC__URL", base),
             ("STATE__URL", "memory:"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned())),
@@ -76,9 +83,7 @@ async fn run(alerts: Vec<Value>, link: fn(&str) -> Option<String>) -> (Vec<(Meth
     let identity = Arc::new(Identity::of(Arc::new(Nobody)));
     let sync = Sync::open(&Section::new("SYNC", vec![sync::SETTINGS], &values), &identity).unwrap().unwrap();
     let store = Store::open(&Section::new("STATE", vec![state::SETTINGS], &values), &identity).unwrap();
-    let report = sync.run(&store, &[], Timestamp::now()).await.unwrap();
-    let asked = asked.lock().unwrap().clone();
-    (asked, report)
+    sync.run(&store, &[], Timestamp::now()).await.unwrap()
 }
 
 fn listed(id: &str) -> Value {
@@ -143,4 +148,46 @@ async fn a_list_without_end_comes_to_an_end() {
     assert_eq!(report.error(), None);
     assert_eq!(actions(&asked).len(), 1);
     assert!(asked.len() < 20, "the same link is not followed twice: {}", asked.len());
+}
+
+#[tokio::test]
+async fn an_alert_without_a_second_name_is_found_by_its_first() {
+    for name in [json!(null), json!("")] {
+        let mut row = listed(&alert_path("a"));
+        row["properties"]["systemAlertId"] = name;
+        let (asked, _) = run(vec![row], |_| None).await;
+        assert_eq!(actions(&asked).len(), 1);
+    }
+}
+
+/// Keeps the filter, not the order: the latest change comes on the first page, the older one on the second.
+async fn newest_first(request: Request) -> String {
+    let query = request.uri().to_string();
+    let Some((path, query)) = query.split_once('?') else { return String::new() };
+    let row = |number: u32, minutes: u64| {
+        let modified = (Timestamp::now() - Duration::from_secs(60 * minutes)).to_string();
+        json!({"name": incident_name(number), "etag": "1", "properties": {"status": "Closed", "title": "T", "severity": "High",
+            "classification": "FalsePositive", "lastModifiedTimeUtc": modified}})
+    };
+    let hour_ago = (Timestamp::now() - HOUR).to_string();
+    let is_recent = query.split_once("ge+").is_some_and(|(_, from)| from.replace("%3A", ":") > hour_ago);
+    let here = format!("http://{}{path}", request.headers()["host"].to_str().unwrap());
+    let answer = match path {
+        _ if query.contains("skipToken") => json!({"value": [row(2, 120)]}),
+        path if path.ends_with("/incidents") && is_recent => json!({"value": [row(1, 1)]}),
+        path if path.ends_with("/incidents") => {
+            json!({"value": [row(1, 1), row(3, 90)], "nextLink": format!("{here}?$skipToken=2")})
+        }
+        path if path.contains("/incidents/") => json!({"value": []}),
+        _ => json!({}),
+    };
+    answer.to_string()
+}
+
+#[tokio::test]
+async fn a_service_that_keeps_no_order_hides_nothing() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(axum::serve(listener, Router::new().fallback(newest_first)).into_future());
+    assert_eq!(run_at(&base).await.incidents, 3);
 }

@@ -436,3 +436,62 @@ async fn in_chaos_everything_is_changed_once() {
     assert_eq!(bench.audit().len(), 30);
     bench.simulator.no_violation().await;
 }
+
+#[tokio::test]
+async fn times_from_the_future_hide_nothing() {
+    let Some(bench) = Bench::start(&[("MAX_CHANGES_PER_HOUR", "1000"), ("OVERLAP", "0s")]) else { return };
+    // A whole page of incidents that somebody's wrong clock put far ahead, and one behind them.
+    let mut objects: Vec<Value> = (0..201).map(|number| incident(number, "New", &[])).collect();
+    for ahead in &mut objects {
+        ahead["properties"]["lastModifiedTimeUtc"] = json!("2999-01-01T00:00:00Z");
+    }
+    objects[200] = closed(200, "FalsePositive", &["a"]);
+    objects[200]["properties"]["lastModifiedTimeUtc"] = json!("2999-01-02T00:00:00Z");
+    bench.seed(&objects).await;
+    bench.seed(&[alert("a", "Active"), alert("b", "Active")]).await;
+    bench.run().await;
+    assert_eq!(bench.actions().await, [pair("a", "dismiss")], "it is found behind a page of the future");
+    bench.seed(&[closed(1000, "FalsePositive", &["b"])]).await;
+    bench.run().await;
+    assert_eq!(bench.actions().await[1..], [pair("b", "dismiss")], "what is changed now is behind none of them");
+    // A run whose own clock was ahead.
+    let path = bench.folder.path().join("cursors/sync.json");
+    let mut ledger = bench.stored_ledger();
+    ledger["cursors"][WORKSPACE.to_lowercase()] = json!("2999-01-01T00:00:00Z");
+    fs::write(path, ledger.to_string()).unwrap();
+    bench.seed(&[alert("c", "Active"), closed(1001, "FalsePositive", &["c"])]).await;
+    bench.run().await;
+    bench.seed(&[alert("d", "Active"), closed(1002, "FalsePositive", &["d"])]).await;
+    bench.run().await;
+    assert_eq!(bench.actions().await[2..], [pair("c", "dismiss"), pair("d", "dismiss")]);
+    bench.simulator.no_violation().await;
+}
+
+#[tokio::test]
+async fn an_incident_whose_alerts_alone_are_not_found_is_no_deleted_one() {
+    let Some(bench) = Bench::start(&[]) else { return };
+    bench.seed(&[alert("a", "Active"), closed(1, "FalsePositive", &["a"])]).await;
+    bench
+        .simulator
+        .fault("arm", json!({"kind": "status", "status": 404, "path": "/incidents/.*/alerts$", "times": 2}))
+        .await;
+    let report = bench.run_at(Timestamp::now()).await;
+    assert!(report.failures[0].contains(&incident_name(1)) && report.failures[0].contains("404"), "{report:?}");
+    bench.run_at(later(HOUR)).await;
+    assert_eq!(bench.actions().await, [pair("a", "dismiss")], "it was not forgotten");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_an_incident_that_is_deleted_then_is_recorded() {
+    let Some(bench) = Bench::start(&[]) else { return };
+    bench.seed(&[alert("b", "Resolved"), incident(2, "New", &["b"])]).await;
+    bench.simulator.fault("arm", json!({"kind": "hang", "after": true, "method": "PUT"})).await;
+    bench.run_until(async || !bench.written().await.is_empty()).await;
+    let token = bench.simulator.identity.token("https://management.azure.com/.default").await.unwrap();
+    let address = format!("{}/arm{}?api-version=2025-09-01", bench.simulator.base, incident_path(2));
+    let gone = bench.simulator.client.delete(address).bearer_auth(token.expose()).send().await.unwrap();
+    assert_eq!(gone.status(), 200);
+    bench.run_at(later(Duration::from_secs(180))).await;
+    assert_eq!(bench.audit().len(), 1);
+    assert!(text(&bench.audit()[0]["result"]).starts_with("not known"), "{:?}", bench.audit());
+}

@@ -126,7 +126,7 @@ async fn tickets_keep_caps_and_subscriptions_and_outlive_misfortunes() {
     let outlet = desk(&bench, &[]);
     bench.simulator.fault("servicenow", json!({"kind": "status", "status": 503})).await;
     let report = bench.run_with(&[&outlet], Timestamp::now()).await;
-    assert_eq!((report.changes.len(), report.failures.len()), (0, 1), "{:?}", report.failures);
+    assert_eq!((report.changes.len(), report.failures.len(), report.delays.len()), (0, 0, 1), "{report:?}");
     bench.simulator.fault("arm", json!({"kind": "accept_reset", "path": "/resolve$"})).await;
     let mut sums = Vec::new();
     for hours in 0..4 {
@@ -166,4 +166,56 @@ async fn an_alert_that_a_ticket_closed_closes_its_incident() {
     assert_eq!(bench.actions().await, [pair("a", "resolve")]);
     assert_eq!(bench.moves().await, [(1, "Closed".to_owned())]);
     bench.simulator.no_violation().await;
+}
+
+#[tokio::test]
+async fn an_instance_that_asks_for_patience_is_left_alone_and_holds_back_nothing_else() {
+    let Some(bench) = with_tickets(&[]) else { return };
+    bench.seed(&[alert("a", "Active"), alert("b", "Active"), closed(1, "FalsePositive", &["b"])]).await;
+    bench.tickets(&[ticket("mdc:a", "7", KNOWS_NEW, "")]).await;
+    let outlet = desk(&bench, &[]);
+    bench.simulator.fault("servicenow", json!({"kind": "throttle", "retry_after": 600})).await;
+    let report = bench.run_with(&[&outlet], Timestamp::now()).await;
+    assert_eq!((report.failures.len(), report.delays.len()), (0, 1), "{report:?}");
+    assert_eq!(bench.actions().await, [pair("b", "dismiss")]);
+    let asked = bench.simulator.list("requests?vendor=servicenow").await.len();
+    let report = bench.run_with(&[&outlet], later(Duration::from_secs(590))).await;
+    assert!(report.error().unwrap().contains("left alone until"), "{report:?}");
+    assert_eq!(bench.simulator.list("requests?vendor=servicenow").await.len(), asked, "the wish outlives the run");
+    assert_eq!(bench.run_with(&[&outlet], later(Duration::from_secs(700))).await.error(), None);
+    assert_eq!(bench.actions().await[1..], [pair("a", "resolve")]);
+}
+
+#[tokio::test]
+async fn an_instance_that_fails_in_between_is_asked_no_more_in_that_run() {
+    let Some(bench) = with_tickets(&[]) else { return };
+    let names = ["a", "b", "c"];
+    bench.seed(&names.map(|name| alert(name, "Active"))).await;
+    bench.tickets(&names.map(|name| ticket(&format!("mdc:{name}"), "7", KNOWS_NEW, ""))).await;
+    let outlet = desk(&bench, &[]);
+    bench.simulator.fault("servicenow", json!({"kind": "status", "status": 403, "skip": 1, "times": 9})).await;
+    let report = bench.run_with(&[&outlet], Timestamp::now()).await;
+    assert_eq!((report.failures.len(), bench.actions().await.len()), (1, 0), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_ticket_from_the_future_is_closed_once() {
+    let Some(bench) = with_tickets(&[]) else { return };
+    bench.seed(&[alert("a", "Active")]).await;
+    let mut ahead = ticket("mdc:a", "7", KNOWS_NEW, "");
+    ahead["sys_updated_on"] = json!("2999-01-01 00:00:00");
+    bench.tickets(&[ahead]).await;
+    let outlet = desk(&bench, &[]);
+    bench.run_with(&[&outlet], Timestamp::now()).await;
+    assert_eq!(bench.actions().await, [pair("a", "resolve")]);
+    // A person has the last word.
+    bench.alert("a", "Active").await;
+    bench.run_with(&[&outlet], later(HOUR)).await;
+    assert_eq!(bench.actions().await.len(), 1);
+    let mut next = ticket("mdc:b", "7", KNOWS_NEW, "");
+    next["sys_updated_on"] = json!(later(HOUR).strftime("%Y-%m-%d %H:%M:%S").to_string());
+    bench.tickets(&[next]).await;
+    bench.alert("b", "Active").await;
+    bench.run_with(&[&outlet], later(HOUR * 2)).await;
+    assert_eq!(bench.actions().await[1..], [pair("b", "resolve")], "it hides no other");
 }
