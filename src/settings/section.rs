@@ -171,11 +171,8 @@ impl<'v> Section<'v> {
             Some(duration) if range.contains(&duration) => duration,
             _ => {
                 if !text.is_empty() {
-                    let problem = format!(
-                        "must be a time like 500ms, 20s, 15m, 24h between {:?} and {:?}",
-                        range.start(),
-                        range.end()
-                    );
+                    let (least, most) = (written(*range.start()), written(*range.end()));
+                    let problem = format!("must be a time like 500ms, 20s, 15m, 24h between {least} and {most}");
                     self.fault(key, &problem);
                 }
                 *range.start()
@@ -302,6 +299,15 @@ fn check_url(text: &str) -> Result<Url, &'static str> {
     Ok(url)
 }
 
+/// A span of time as a setting writes it, in its largest unit: `30d`, `500ms`.
+fn written(span: Duration) -> String {
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")];
+    let millis = span.as_millis();
+    let (size, unit) =
+        units.into_iter().find(|(size, _)| millis > 0 && millis.is_multiple_of(*size)).unwrap_or((1, "s"));
+    format!("{}{unit}", millis / size)
+}
+
 /// What stands for a URL whose setting is faulty; [`Section::finish`] refuses before anything can use it.
 fn placeholder_url() -> Url {
     #[expect(clippy::expect_used, reason = "a literal that parses")]
@@ -311,6 +317,16 @@ fn placeholder_url() -> Url {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_are_written_as_they_are_set() {
+        let spans = [0, 1, 500, 1000, 1500, 60_000, 90_000, 3_600_000, 86_400_000, 2_592_000_000];
+        let texts = spans.map(|millis| written(Duration::from_millis(millis)));
+        assert_eq!(texts, ["0s", "1ms", "500ms", "1s", "1500ms", "1m", "90s", "1h", "1d", "30d"]);
+        for (millis, text) in spans.into_iter().zip(texts) {
+            assert_eq!(parse_duration(&text), Some(Duration::from_millis(millis)));
+        }
+    }
 
     #[test]
     fn urls_are_https_or_loopback() {
