@@ -36,6 +36,12 @@ fn with_tickets(settings: &[(&'static str, &str)]) -> Option<Bench> {
 
 #[tokio::test]
 async fn a_ticket_that_a_person_closed_closes_its_alert() {
+    for mode in ["table", "import"] {
+        closing_closes(mode).await;
+    }
+}
+
+async fn closing_closes(mode: &str) {
     let Some(bench) = with_tickets(&[("SERVICENOW_DISMISS", "False positive, Duplicate")]) else { return };
     let names = ["resolved", "closed", "canceled", "dismissed"];
     bench.seed(&names.map(|name| alert(name, "Active"))).await;
@@ -47,9 +53,9 @@ async fn a_ticket_that_a_person_closed_closes_its_alert() {
             ticket("mdc:dismissed", "7", KNOWS_NEW, "false positive"),
         ])
         .await;
-    let outlet = desk(&bench, &[]);
+    let outlet = desk(&bench, &[("MODE", mode)]);
     let report = bench.run_with(&[&outlet], Timestamp::now()).await;
-    assert_eq!((report.error(), report.tickets), (None, 4));
+    assert_eq!((report.error(), report.tickets), (None, 4), "{mode}");
     let mut actions = bench.actions().await;
     actions.sort();
     let wanted = [("canceled", "resolve"), ("closed", "resolve"), ("dismissed", "dismiss"), ("resolved", "resolve")];
