@@ -21,18 +21,7 @@ pub(super) async fn run(app: &App, now: Timestamp) -> Result<InvocationReply, Fa
     };
     let report = report.map_err(|error| Failed(error.to_string()))?;
     if rehearses {
-        for record in &report.changes {
-            tracing::info!(
-                what = record.what,
-                id = record.id,
-                from = record.from,
-                to = record.to,
-                why = record.why,
-                incident = record.incident,
-                ticket = record.ticket,
-                "status would be changed"
-            );
-        }
+        report.changes.iter().for_each(|record| record.log("status would be changed"));
     }
     let line = in_words(&report, rehearses);
     tracing::info!(

@@ -113,6 +113,12 @@ impl Run<'_> {
         }
     }
 
+    /// No answer came to a change, however often it was sent: the next run looks what became of it.
+    pub(super) fn unanswered(&mut self, what: &str) -> Outcome {
+        self.failed(what, &ApiError::Unwell { reason: "there is no answer to the change".to_owned(), after: None }, "");
+        Outcome::Left
+    }
+
     /// What a closed incident is told.
     pub(super) fn classification(&self, change: Change) -> Option<Classification> {
         match change {

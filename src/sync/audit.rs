@@ -70,6 +70,22 @@ impl Record {
         format!("audit/{}/{time}-sync-{}.json", self.at.strftime("%Y/%m/%d"), self.mark())
     }
 
+    /// Logs the change: `status changed`, or that it would be.
+    pub fn log(&self, said: &'static str) {
+        tracing::info!(
+            what = self.what,
+            id = self.id,
+            from = self.from,
+            to = self.to,
+            why = self.why,
+            incident = self.incident,
+            ticket = self.ticket,
+            matched = self.matched.map(|matched| matched.to_string()),
+            result = self.result,
+            "{said}"
+        );
+    }
+
     /// What an incident is told when this change closes it. The mark shows later whose closing it was.
     #[must_use]
     pub fn comment(&self) -> String {

@@ -257,18 +257,7 @@ impl Run<'_> {
     pub(super) async fn record(&mut self, record: Record, result: &str) -> Result<(), Stop> {
         let record = Record { result: Some(result.to_owned()), ..record };
         self.store.record(&record.path(), &record).await?;
-        tracing::info!(
-            what = record.what,
-            id = record.id,
-            from = record.from,
-            to = record.to,
-            why = record.why,
-            incident = record.incident,
-            ticket = record.ticket,
-            matched = record.matched.map(|matched| matched.to_string()),
-            result,
-            "status changed"
-        );
+        record.log("status changed");
         let is_this = |claim: &Option<Record>| claim.as_ref().is_some_and(|claim| claim.mark() == record.mark());
         let ledger = &mut self.ledger.content;
         let alerts = ledger.alerts.values_mut().map(|memory| &mut memory.hand);

@@ -132,12 +132,7 @@ impl Run<'_> {
                 }
             }
         }
-        self.failed(
-            &what,
-            &ApiError::Unwell { reason: "there is no answer to the change".to_owned(), after: None },
-            "",
-        );
-        Ok(Outcome::Left)
+        Ok(self.unanswered(&what))
     }
 
     /// Notes that an alert has the status that this run gave it.

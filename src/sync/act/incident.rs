@@ -110,12 +110,7 @@ impl Run<'_> {
                 }
             }
         }
-        self.failed(
-            &what,
-            &ApiError::Unwell { reason: "there is no answer to the change".to_owned(), after: None },
-            "",
-        );
-        Ok(Outcome::Left)
+        Ok(self.unanswered(&what))
     }
 
     /// Takes the answer to a change: the incident as it is now. Where that cannot be read, a look tells.
